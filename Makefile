@@ -1,0 +1,67 @@
+# Needs make and Python 3.11 or newer; everything else goes into .venv.
+#
+#   make demo     simulate a benchmark, fine-tune on it, reload and score (DATA=... CONFIG=... for real data)
+#   make test     the whole test suite
+#   make bench    every benchmark under benches/, and a table of their results
+#   make lint     what the continuous integration checks besides the tests
+#   make format   put the code into the format that lint asks for
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
+TORCH := $(shell grep '^torch==' constraints.txt)
+
+# Worker processes of the test suite; 0 runs it in one.
+WORKERS ?= 2
+PYTEST_ARGS ?=
+
+.PHONY: help install install-dev demo test bench lint format clean
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+install: $(VENV)/.installed
+install-dev: $(VENV)/.installed-dev
+
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "$(PYTHON) is $$($(PYTHON) --version 2>&1); Python 3.11 or newer is needed: make PYTHON=python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+# torch goes first and alone, so that nothing that depends on it can choose another build.
+$(VENV)/.installed: $(VENV)/.created pyproject.toml constraints.txt
+	$(PIP_INSTALL) $(TORCH)
+	$(PIP_INSTALL) --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(PIP_INSTALL) --editable '.[dev]'
+	@touch $@
+
+demo: $(VENV)/.installed
+	$(BIN)/python examples/demo.py $(if $(DATA),--data "$(DATA)") $(if $(CONFIG),--config "$(CONFIG)")
+
+# The models of the tests are tiny: two threads per product of matrices make them 20 times slower.
+test: export OMP_NUM_THREADS = 1
+test: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(PYTEST_ARGS)
+
+# Each bench sets its own number of threads and writes benches/results/<name>.json.
+bench: $(VENV)/.installed-dev
+	@mkdir -p benches/results
+	@set -e; for bench in benches/bench_*.py; do echo "== $$bench"; $(BIN)/python $$bench; done
+	@$(BIN)/python benches/table.py
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info

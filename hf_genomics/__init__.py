@@ -1,0 +1,37 @@
+"""Hyperbolic CNNs for DNA as models of Hugging Face Transformers.
+
+Importing the package makes `AutoModel` and its kin know the models; it imports no torch and no
+transformers itself. Every public name is imported when it is first touched.
+"""
+
+from typing import TYPE_CHECKING
+
+from hf_genomics.lazy_names import lazy_names
+from hf_genomics.models import FAMILIES
+from hf_genomics.registration import register_when_imported
+
+if TYPE_CHECKING:
+    from hf_genomics.models.hyperbolic_cnn.configuration_hyperbolic_cnn import HyperbolicCNNConfig
+    from hf_genomics.models.hyperbolic_cnn.modeling_hyperbolic_cnn import (
+        HyperbolicCNNForSequenceClassification,
+        HyperbolicCNNModel,
+    )
+    from hf_genomics.tokenization_dna import DNATokenizer
+
+__version__ = "0.1.0"
+
+# Type checkers and `from hf_genomics import *` read this list; a test holds it to the table below.
+__all__ = [
+    "DNATokenizer",
+    "HyperbolicCNNConfig",
+    "HyperbolicCNNForSequenceClassification",
+    "HyperbolicCNNModel",
+]
+
+_MODULES = {"DNATokenizer": "hf_genomics.tokenization_dna"}
+for _family in FAMILIES:
+    _MODULES.update(_family.public_names)
+
+__getattr__, __dir__ = lazy_names(__name__, _MODULES)
+
+register_when_imported()
