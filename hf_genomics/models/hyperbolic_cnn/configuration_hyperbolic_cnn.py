@@ -1,0 +1,129 @@
+"""Configuration of the hyperbolic CNN for DNA (HGE, Khan et al., ICLR 2025, arXiv 2507.21648)."""
+
+from huggingface_hub.dataclasses import strict
+from transformers import PreTrainedConfig
+
+GEOMETRIES = ("lorentz", "euclidean")
+HEADS = ("flatten", "centroid")
+REVERSE_COMPLEMENTS = (None, "average")
+
+
+@strict
+class HyperbolicCNNConfig(PreTrainedConfig):
+    """Sizes and options of a [`HyperbolicCNNModel`]; the defaults build the paper's HCNN-S.
+
+    Convention: a point lies on the hyperboloid `{x : <x, x>_L = -x_0^2 + |x_space|^2 = -k, x_0 > 0}`
+    of curvature parameter `k > 0`. This is geoopt's k; the sectional curvature is `-1/k`, and the
+    paper writes K for it.
+
+    Args:
+        geometry: `"lorentz"`, or `"euclidean"` for the twin of the same graph in flat space.
+        multi_curvature: `False` is HCNN-S, one k for the whole network; `True` is HCNN-M, one k per
+            block and one for the head.
+        num_channels: width of a feature, counted as in the official code: one time component and
+            `num_channels - 1` space components (all `num_channels` are free in the Euclidean twin).
+        embedding_dim: width of the pooled embedding, counted in the same way.
+        num_layers: number of blocks of two convolutions each.
+        kernel_size: width of every convolution in bases, odd.
+        max_length: number of positions the `"flatten"` head reads; shorter input is padded with
+            the origin, longer input is an error. Not used by the `"centroid"` head.
+        head: `"flatten"` keeps the position of every feature (the paper's); `"centroid"` takes the
+            Lorentz centroid over the positions of a sequence, for any length.
+        initial_curvature: k of every layer before training.
+        learnable_curvature: whether k is trained.
+        max_radius: largest distance from the origin, in units of sqrt(k), to which an exponential
+            map reaches (10 in the official code).
+        mask_padding: keep padded positions at the origin throughout and out of the batch
+            statistics, so that padding changes nothing. The official network does not
+            (`False`).
+        reverse_complement: `None`, or `"average"`: both strands are embedded and the pooled
+            embedding is the Lorentz centroid of the two (their mean in the Euclidean twin).
+        batch_norm_eps: added to the spread of a batch norm.
+        batch_norm_momentum: weight of the newest batch in the running statistics.
+        initializer_range: convolution and linear weights of the Lorentz layers start uniform in
+            `[-initializer_range, initializer_range]`.
+        vocab_size: number of token ids accepted. Ids 0 to 4 are A, C, G, T, N; every other id is
+            embedded at the origin, as padding is.
+        pad_token_id: id of a padded position.
+
+    Raises:
+        StrictDataclassError: a field has a value that no network can be built from (the message of
+            the `ValueError` or `TypeError` behind it says which, and what is allowed).
+    """
+
+    model_type = "hyperbolic_cnn"
+    attribute_map = {"hidden_size": "num_channels", "num_hidden_layers": "num_layers"}
+    keys_to_ignore_at_inference = ["hidden_states"]
+
+    geometry: str = "lorentz"
+    multi_curvature: bool = False
+    num_channels: int = 32
+    embedding_dim: int = 528
+    num_layers: int = 3
+    kernel_size: int = 9
+    max_length: int | None = 512
+    head: str = "flatten"
+    initial_curvature: float | int = 1.0
+    learnable_curvature: bool = True
+    max_radius: float | int = 10.0
+    mask_padding: bool = True
+    reverse_complement: str | None = None
+    batch_norm_eps: float | int = 1e-5
+    batch_norm_momentum: float | int = 0.1
+    initializer_range: float | int = 0.02
+    vocab_size: int = 7
+    pad_token_id: int | None = 5
+
+    @classmethod
+    def from_dict(cls, config_dict, **kwargs):
+        given = config_dict.get("model_type", cls.model_type)
+        if given != cls.model_type:
+            raise ValueError(
+                f"the configuration is of a model of type {given!r}, but {cls.__name__} builds "
+                f"{cls.model_type!r}; load it with AutoConfig and AutoModel, or with the classes of "
+                f"its own family."
+            )
+        return super().from_dict(config_dict, **kwargs)
+
+    def validate_choices(self):
+        for field, allowed in (
+            ("geometry", GEOMETRIES),
+            ("head", HEADS),
+            ("reverse_complement", REVERSE_COMPLEMENTS),
+        ):
+            if getattr(self, field) not in allowed:
+                raise ValueError(f"{field} must be one of {allowed}, got {getattr(self, field)!r}.")
+
+    def validate_sizes(self):
+        minima = {"num_channels": 2, "embedding_dim": 2, "num_layers": 1, "kernel_size": 1}
+        for field, minimum in (minima | {"vocab_size": 5}).items():
+            if getattr(self, field) < minimum:
+                raise ValueError(f"{field} must be at least {minimum}, got {getattr(self, field)}.")
+        if self.kernel_size % 2 == 0:
+            raise ValueError(
+                f"kernel_size must be odd to keep the sequence length, got {self.kernel_size}."
+            )
+        if self.head == "flatten" and (self.max_length is None or self.max_length < 1):
+            raise ValueError(
+                f"head='flatten' needs max_length, the number of positions it reads, got "
+                f"{self.max_length}; pass max_length, or head='centroid' for any length."
+            )
+
+    def validate_geometry(self):
+        for field in ("initial_curvature", "max_radius", "batch_norm_eps"):
+            if not getattr(self, field) > 0:
+                raise ValueError(f"{field} must be positive, got {getattr(self, field)}.")
+        if not 0 <= self.batch_norm_momentum <= 1:
+            raise ValueError(
+                f"batch_norm_momentum must lie in [0, 1], got {self.batch_norm_momentum}."
+            )
+
+    @property
+    def num_curvatures(self) -> int:
+        """Number of curvature parameters: 0 (Euclidean), 1 (HCNN-S) or num_layers + 1 (HCNN-M)."""
+        if self.geometry == "euclidean":
+            return 0
+        return self.num_layers + 1 if self.multi_curvature else 1
+
+
+__all__ = ["HyperbolicCNNConfig"]

@@ -1,0 +1,533 @@
+"""Hyperbolic CNN for DNA classification (HGE, Khan et al., ICLR 2025, arXiv 2507.21648).
+
+Blocks of two Lorentz convolutions with Lorentz batch norm and ReLU, a Lorentz linear layer on the
+features of the whole sequence, and Lorentz multinomial logistic regression. With
+`geometry="euclidean"` the same graph in flat space: the baseline twin.
+
+Legend: B batch, L positions, C channels as the configuration counts them (time component included),
+E embedding width counted alike, N labels.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+from transformers import initialization as init
+from transformers.modeling_layers import GradientCheckpointingLayer
+from transformers.modeling_outputs import BaseModelOutputWithPooling, SequenceClassifierOutput
+from transformers.utils import can_return_tuple
+
+from .configuration_hyperbolic_cnn import HyperbolicCNNConfig
+from .euclidean_layers import EuclideanBatchNorm, EuclideanConv1d, EuclideanLinear
+from .lorentz import add_time, centroid, change_curvature_scale, squared_norm
+from .lorentz_batch_norm import LorentzBatchNorm
+from .lorentz_layers import LorentzConv1d, LorentzLinear, LorentzMLR
+from .remote_code import code_files, save_complete
+
+NUM_BASES = 5  # A, C, G, T, N: the space components of an embedded position
+COMPLEMENT = (3, 2, 1, 0, 4)
+
+
+def geometry_dtype(dtype: torch.dtype) -> torch.dtype:
+    """Points are kept in float32 at least: radius 10 means squared norms of 1e8."""
+    return torch.promote_types(dtype, torch.float32)
+
+
+class HyperbolicCNNCurvature(nn.Module):
+    """The one owner of the curvatures `k_i = initial_curvature * exp(raw_curvature_i) > 0`.
+
+    `raw_curvature` starts at 0, so k equals `initial_curvature` exactly. It is a parameter, or a
+    persistent buffer if the curvature is not learned.
+    """
+
+    def __init__(self, config: HyperbolicCNNConfig):
+        super().__init__()
+        self.initial_curvature = float(config.initial_curvature)
+        raw = torch.empty(config.num_curvatures)
+        if config.learnable_curvature:
+            self.raw_curvature = nn.Parameter(raw)
+        else:
+            self.register_buffer("raw_curvature", raw)
+
+    def forward(self) -> Tensor:
+        """All k, `(num_curvatures,)`, float32 or better."""
+        raw = self.raw_curvature
+        with torch.autocast(raw.device.type, enabled=False):
+            return self.initial_curvature * raw.to(geometry_dtype(raw.dtype)).exp()
+
+    def at(self, i: int) -> Tensor:
+        """k of the features that enter block `i`; `i = num_layers` is the head's. A scalar."""
+        k = self()
+        return k[i] if len(k) > 1 else k[0]
+
+
+class HyperbolicCNNConvLayer(nn.Module):
+    """Convolution, batch norm, residual, ReLU."""
+
+    def __init__(self, config: HyperbolicCNNConfig, in_channels: int, out_channels: int):
+        super().__init__()
+        lorentz = config.geometry == "lorentz"
+        conv, norm = (
+            (LorentzConv1d, LorentzBatchNorm) if lorentz else (EuclideanConv1d, EuclideanBatchNorm)
+        )
+        self.conv = conv(in_channels, out_channels, config.kernel_size)
+        self.norm = norm(
+            out_channels,
+            eps=config.batch_norm_eps,
+            momentum=config.batch_norm_momentum,
+            max_radius=config.max_radius,
+        )
+
+    def forward(
+        self,
+        x: Tensor,
+        squared: Tensor | None,
+        k: Tensor | None,
+        mask: Tensor | None,
+        residual: Tensor | None,
+    ) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
+        return self.norm(self.conv(x, squared, k), k, mask, residual)
+
+
+class HyperbolicCNNBlock(GradientCheckpointingLayer):
+    """Two convolution layers; all blocks but the first add their input before the last ReLU."""
+
+    def __init__(self, config: HyperbolicCNNConfig, index: int):
+        super().__init__()
+        time = int(config.geometry == "lorentz")
+        width = config.num_channels - time
+        self.residual = index > 0
+        self.lorentz = config.geometry == "lorentz"
+        self.layers = nn.ModuleList(
+            HyperbolicCNNConvLayer(config, in_channels, width)
+            for in_channels in (width if self.residual else NUM_BASES, width)
+        )
+
+    def forward(
+        self, x: Tensor, k: Tensor | None, mask: Tensor | None
+    ) -> tuple[Tensor, list[tuple[Tensor, Tensor] | None]]:
+        """Features `(B, width, L)` to features, with the batch statistics of the two norms.
+
+        The statistics are returned and not kept, because gradient checkpointing runs `forward`
+        twice: see [`update_running_statistics_`].
+        """
+        first, second = self.layers
+        y, first_statistics = first(x, self._squared(x), k, mask, None)
+        y, second_statistics = second(y, self._squared(y), k, mask, x if self.residual else None)
+        return y, [first_statistics, second_statistics]
+
+    def _squared(self, x: Tensor) -> Tensor | None:
+        return squared_norm(x) if self.lorentz else None
+
+    def update_running_statistics_(self, statistics, k: Tensor | None) -> None:
+        """Moves the running statistics of the norms towards those of a batch."""
+        for layer, batch_statistics in zip(self.layers, statistics, strict=True):
+            layer.norm.update_running_statistics_(*batch_statistics, k)
+
+
+class HyperbolicCNNPooler(nn.Module):
+    """From the features of all positions to one embedding: flatten or centroid, linear, ReLU.
+
+    Flattening is Lorentz direct concatenation of `max_length` points: the space components of all,
+    with the time component `sqrt(k + sum_i |x_i|^2)`, which is on the hyperboloid for every k.
+    """
+
+    def __init__(self, config: HyperbolicCNNConfig):
+        super().__init__()
+        self.lorentz = config.geometry == "lorentz"
+        self.max_length = config.max_length if config.head == "flatten" else None
+        time = int(self.lorentz)
+        width = config.num_channels - time
+        linear = LorentzLinear if self.lorentz else EuclideanLinear
+        self.linear = linear(width * (self.max_length or 1), config.embedding_dim - time)
+
+    def forward(self, x: Tensor, mask: Tensor | None, k: Tensor | None) -> Tensor:
+        """Features `(B, width, L)` and mask `(B, 1, L)` to embeddings `(B, E)` without time."""
+        if self.max_length is not None:
+            pooled = F.pad(x, (0, self.max_length - x.shape[2])).flatten(1)
+        elif self.lorentz:
+            pooled = centroid(x, mask, k=k, dim=1, over=2)
+        elif mask is None:
+            pooled = x.mean(2)
+        else:
+            pooled = (x * mask).sum(2) / mask.sum(2).clamp_min(1)
+        return F.relu(self.linear(pooled, k))
+
+
+class HyperbolicCNNPreTrainedModel(PreTrainedModel):
+    """Initialisation, loading, saving, and the public face of the geometry."""
+
+    config: HyperbolicCNNConfig
+    config_class = HyperbolicCNNConfig
+    base_model_prefix = "model"
+    main_input_name = "input_ids"
+    supports_gradient_checkpointing = True
+    # Trainer must divide the loss by the accumulation steps: it is a mean over the batch
+    accepts_loss_kwargs = False
+    _no_split_modules = ["HyperbolicCNNBlock"]
+    _keep_in_fp32_modules_strict = ["raw_curvature", "norm", "classifier"]
+
+    def _init_weights(self, module: nn.Module) -> None:
+        bound = self.config.initializer_range
+        if isinstance(module, HyperbolicCNNCurvature):
+            init.zeros_(module.raw_curvature)
+        elif isinstance(module, LorentzConv1d | LorentzLinear):
+            init.uniform_(module.space.weight, -bound, bound)
+            init.uniform_(module.time_weight, -bound, bound)
+            init.zeros_(module.space.bias)
+        elif isinstance(module, EuclideanConv1d | EuclideanLinear):
+            fan_in = module.weight[0].numel()  # PyTorch's own, as in the official baseline
+            init.uniform_(module.weight, -(fan_in**-0.5), fan_in**-0.5)
+            init.uniform_(module.bias, -(fan_in**-0.5), fan_in**-0.5)
+        elif isinstance(module, LorentzBatchNorm):
+            init.zeros_(module.beta)
+            init.ones_(module.gamma)
+            init.zeros_(module.running_mean)
+            init.ones_(module.running_var)
+        elif isinstance(module, EuclideanBatchNorm):
+            init.ones_(module.weight)
+            init.zeros_(module.bias)
+            init.zeros_(module.running_mean)
+            init.ones_(module.running_var)
+        elif isinstance(module, LorentzMLR):
+            init.uniform_(module.a, -(module.in_features**-0.5), module.in_features**-0.5)
+            init.uniform_(module.z, -(module.in_features**-0.5), module.in_features**-0.5)
+
+    @property
+    def _backbone(self) -> "HyperbolicCNNModel":
+        return getattr(self, self.base_model_prefix, self)
+
+    def curvatures(self) -> Tensor:
+        """The current k of every curvature, `(num_curvatures,)`; empty if Euclidean."""
+        if self.config.geometry == "euclidean":
+            return torch.empty(0, device=self.device)
+        return self._backbone.curvature()
+
+    def manifold(self, i: int = -1):
+        """The manifold on which `hidden_states[i]` lies, as geoopt's.
+
+        Args:
+            i: 0 for the embedded bases, `i` for the output of the i-th block; the last one, also -1,
+                is that of `last_hidden_state` and `pooler_output`.
+
+        Returns:
+            `geoopt.Lorentz` with the current k (`geoopt.Euclidean` for the twin). Points have the
+            time component first, along the last dimension.
+
+        Raises:
+            IndexError: there is no such hidden state.
+            ImportError: geoopt is not installed.
+        """
+        try:
+            import geoopt
+        except ImportError as error:
+            raise ImportError("manifold() needs geoopt: pip install geoopt") from error
+
+        states = self.config.num_layers + 1
+        if not -states <= i < states:
+            raise IndexError(f"hidden state {i} was asked for, but the model has {states}.")
+        if self.config.geometry == "euclidean":
+            return geoopt.Euclidean(ndim=1)
+        return geoopt.Lorentz(k=self._backbone.curvature.at(i % states).detach().clone())
+
+    def manifold_points(self) -> Iterator[tuple[str, nn.Parameter, Callable[[], Tensor]]]:
+        """The parameters that are points: `(name, parameter (n,), curvature)`.
+
+        `parameter` holds the space components, and `curvature()` returns the current k of its
+        hyperboloid. None in the Euclidean twin.
+        """
+        if self.config.geometry == "euclidean":
+            return
+        for name, module in self.named_modules():
+            if isinstance(module, HyperbolicCNNBlock):
+                index = int(name.rpartition(".")[2])
+                for j, layer in enumerate(module.layers):
+                    yield (
+                        f"{name}.layers.{j}.norm.beta",
+                        layer.norm.beta,
+                        partial(self._backbone.curvature.at, index),
+                    )
+
+    def get_input_embeddings(self) -> None:
+        """Bases are embedded one-hot: there is no table to return, resize or train."""
+        return
+
+    def save_pretrained(
+        self,
+        save_directory,
+        is_main_process: bool = True,
+        push_to_hub: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        """Saves weights, configuration and the code that runs them; see the base class.
+
+        The folder loads with `trust_remote_code=True` where this package is not installed. Files
+        are written aside and moved into place: a failed save leaves an older folder intact.
+        """
+        if not is_main_process:
+            return super().save_pretrained(save_directory, is_main_process=False, **kwargs)
+        self.config.auto_map = dict(AUTO_MAP)
+        save_complete(
+            lambda folder: super(HyperbolicCNNPreTrainedModel, self).save_pretrained(
+                folder, **kwargs
+            ),
+            save_directory,
+            code_files(__file__),
+        )
+        if push_to_hub:
+            self.push_to_hub(kwargs.pop("repo_id", str(save_directory).split("/")[-1]), **kwargs)
+
+
+class HyperbolicCNNModel(HyperbolicCNNPreTrainedModel):
+    """The hyperbolic CNN without a classification head: one embedding for a sequence.
+
+    Args:
+        config: sizes and options.
+
+    Example:
+        >>> from hf_genomics import DNATokenizer, HyperbolicCNNConfig, HyperbolicCNNModel
+        >>> model = HyperbolicCNNModel(HyperbolicCNNConfig(max_length=70)).eval()
+        >>> inputs = DNATokenizer()(["ACGTN", "TTAGGG"], padding=True, return_tensors="pt")
+        >>> model(**inputs).pooler_output.shape
+        torch.Size([2, 528])
+    """
+
+    def __init__(self, config: HyperbolicCNNConfig):
+        super().__init__(config)
+        if config.geometry == "lorentz":
+            self.curvature = HyperbolicCNNCurvature(config)
+        self.blocks = nn.ModuleList(HyperbolicCNNBlock(config, i) for i in range(config.num_layers))
+        self.pooler = HyperbolicCNNPooler(config)
+        self.post_init()
+
+    @can_return_tuple
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        output_hidden_states: bool | None = None,
+        **kwargs: Any,
+    ) -> BaseModelOutputWithPooling:
+        """Embeds sequences.
+
+        Args:
+            input_ids: token ids `(B, L)`: 0 to 4 are A, C, G, T, N; other ids stand at the origin.
+            attention_mask: `(B, L)`, 1 for a base and 0 for padding; by default every position whose
+                id is not `config.pad_token_id` counts.
+            inputs_embeds: `(B, L, 5)` instead of `input_ids`: one-hot or soft bases, for attributions
+                and sequence design.
+            output_hidden_states: also return the features after every block.
+
+        Returns:
+            `last_hidden_state (B, L, C)` and `pooler_output (B, E)`, points of `manifold(-1)` with the
+            time component first (all components free in the Euclidean twin), in float32 or better;
+            `hidden_states` on request, `num_layers + 1` tensors `(B, L, C)` (the first `(B, L, 6)`,
+            the embedded bases), the i-th on `manifold(i)`. With `reverse_complement="average"` the
+            hidden states are those of the given strand, and `pooler_output` is of both.
+
+        Raises:
+            ValueError: neither or both inputs given, wrong shapes, or with `head="flatten"` more
+                than `config.max_length` positions.
+        """
+        if output_hidden_states is None:
+            output_hidden_states = self.config.output_hidden_states
+        x, mask = self._embed(input_ids, attention_mask, inputs_embeds)
+        length = x.shape[2]
+        if self.config.reverse_complement == "average":
+            x = torch.cat([x, reverse_complement(x, mask)])
+            mask = None if mask is None else torch.cat([mask, mask])
+        if self.config.head == "flatten" and not self.config.mask_padding:
+            # as in the official network, padding goes through the convolutions like any base
+            x = F.pad(x, (0, self.config.max_length - length))
+
+        lorentz = self.config.geometry == "lorentz"
+        conv_mask = mask if self.config.mask_padding else None
+        k = self.curvature.at(0) if lorentz else None
+        hidden_states = [(x, k)]
+        for i, block in enumerate(self.blocks):
+            x, statistics = block(x, k, conv_mask)
+            if self.training:
+                block.update_running_statistics_(statistics, k)
+            if lorentz and self.config.multi_curvature:
+                new_k = self.curvature.at(i + 1)
+                x = x * change_curvature_scale(
+                    squared_norm(x), k=k, new_k=new_k, max_radius=self.config.max_radius
+                )
+                k = new_k
+            hidden_states.append((x, k))
+        pooled = self.pooler(x, mask, k)
+
+        strands = 2 if self.config.reverse_complement == "average" else 1
+        if strands == 2:
+            both = torch.stack(pooled.chunk(2), 1)  # (2 B, E) -> (B, 2, E)
+            pooled = centroid(both, k=k, dim=2, over=1) if lorentz else both.mean(1)
+
+        def as_points(features: Tensor, k: Tensor | None) -> Tensor:
+            features = features[: features.shape[0] // strands, :, :length].transpose(1, 2)
+            return add_time(features, k=k, dim=-1) if lorentz else features
+
+        return BaseModelOutputWithPooling(
+            last_hidden_state=as_points(x, k),
+            pooler_output=add_time(pooled, k=k, dim=-1) if lorentz else pooled,
+            hidden_states=(
+                tuple(as_points(*state) for state in hidden_states)
+                if output_hidden_states
+                else None
+            ),
+        )
+
+    def _embed(
+        self,
+        input_ids: Tensor | None,
+        attention_mask: Tensor | None,
+        inputs_embeds: Tensor | None,
+    ) -> tuple[Tensor, Tensor | None]:
+        """One-hot features `(B, 5, L)`, 0 at padding, and the mask `(B, 1, L)`; `None`: no padding."""
+        given = inputs_embeds if input_ids is None else input_ids
+        if given is None or (input_ids is not None and inputs_embeds is not None):
+            raise ValueError("pass either input_ids (B, L) or inputs_embeds (B, L, 5), not both.")
+        if given.dim() != (2 if input_ids is not None else 3) or (
+            inputs_embeds is not None and given.shape[2] != NUM_BASES
+        ):
+            raise ValueError(
+                f"input_ids must be (B, L) and inputs_embeds (B, L, {NUM_BASES}), got "
+                f"{tuple(given.shape)}."
+            )
+        if self.config.head == "flatten" and given.shape[1] > self.config.max_length:
+            raise ValueError(
+                f"the input has {given.shape[1]} positions, but head='flatten' of this model reads "
+                f"max_length={self.config.max_length}; truncate the input "
+                f"(tokenizer(..., truncation=True, max_length={self.config.max_length})), or build a "
+                f"model with a larger max_length or with head='centroid'."
+            )
+        if attention_mask is not None and attention_mask.shape != given.shape[:2]:
+            raise ValueError(
+                f"attention_mask must have the shape {tuple(given.shape[:2])} of the input, got "
+                f"{tuple(attention_mask.shape)}."
+            )
+        dtype = geometry_dtype(self.dtype)
+        if input_ids is not None:
+            table = torch.eye(self.config.vocab_size, NUM_BASES, dtype=dtype, device=given.device)
+            embedded = F.embedding(input_ids, table)
+            if attention_mask is None and self.config.pad_token_id is not None:
+                attention_mask = input_ids != self.config.pad_token_id
+        else:
+            embedded = inputs_embeds.to(dtype)
+        x = embedded.transpose(1, 2)  # (B, L, 5) -> (B, 5, L)
+        if attention_mask is None:
+            return x, None
+        mask = attention_mask.to(dtype)[:, None]
+        if not torch.compiler.is_compiling() and mask.device.type == "cpu" and bool(mask.all()):
+            return x, None  # nothing is padded: the same result for less work
+        return x * mask, mask
+
+
+def reverse_complement(x: Tensor, mask: Tensor | None) -> Tensor:
+    """The other strand of one-hot features `(B, 5, L)`, padding `(B, 1, L)` kept on the right."""
+    x = x[:, COMPLEMENT]
+    if mask is None:
+        return x.flip(2)
+    length = x.shape[2]
+    positions = torch.arange(length, device=x.device)
+    source = (mask.sum(2).long() - 1 - positions) % length  # (B, L)
+    return x.gather(2, source[:, None].expand_as(x))
+
+
+class HyperbolicCNNForSequenceClassification(HyperbolicCNNPreTrainedModel):
+    """The hyperbolic CNN with Lorentz multinomial logistic regression on the embedding.
+
+    Single-label, multi-label and regression losses as `config.problem_type` says (told from the
+    labels if it is `None`).
+
+    Args:
+        config: sizes and options; `config.num_labels` logits.
+    """
+
+    def __init__(self, config: HyperbolicCNNConfig):
+        super().__init__(config)
+        self.num_labels = config.num_labels
+        self.model = HyperbolicCNNModel(config)
+        if config.geometry == "lorentz":
+            self.classifier = LorentzMLR(config.embedding_dim - 1, config.num_labels)
+        else:
+            self.classifier = EuclideanLinear(config.embedding_dim, config.num_labels)
+        self.post_init()
+
+    @can_return_tuple
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        labels: Tensor | None = None,
+        output_hidden_states: bool | None = None,
+        **kwargs: Any,
+    ) -> SequenceClassifierOutput:
+        """Classifies sequences; see [`HyperbolicCNNModel.forward`] for the inputs.
+
+        Args:
+            labels: `(B,)` class indices (-100: not counted), `(B,)` values for regression, or
+                `(B, N)` zeros and ones for several labels at once.
+
+        Returns:
+            `logits (B, N)`, `loss` if labels are given, `hidden_states` on request.
+
+        Raises:
+            ValueError: an input that the base model refuses, or a class index outside the range
+                (checked on the CPU outside compiled code).
+        """
+        outputs = self.model(
+            input_ids,
+            attention_mask=attention_mask,
+            inputs_embeds=inputs_embeds,
+            output_hidden_states=output_hidden_states,
+            return_dict=True,
+        )
+        pooled = outputs.pooler_output
+        if self.config.geometry == "lorentz":
+            logits = self.classifier(pooled[:, 1:], self.model.curvature.at(-1))
+        else:
+            logits = self.classifier(pooled)
+        loss = None
+        if labels is not None:
+            self._check_labels(labels)
+            loss = self.loss_function(labels, logits, self.config)
+        return SequenceClassifierOutput(
+            loss=loss, logits=logits, hidden_states=outputs.hidden_states
+        )
+
+    def _check_labels(self, labels: Tensor) -> None:
+        classes = (
+            self.config.problem_type in (None, "single_label_classification")
+            and self.num_labels > 1
+            and not labels.is_floating_point()
+        )
+        if not classes or torch.compiler.is_compiling() or labels.device.type != "cpu":
+            return
+        wrong = labels[((labels < 0) & (labels != -100)) | (labels >= self.num_labels)]
+        if wrong.numel():
+            raise ValueError(
+                f"label {wrong[0].item()} is outside the range 0..{self.num_labels - 1} of a model "
+                f"with num_labels={self.num_labels}; build the model with num_labels at least "
+                f"{wrong.max().item() + 1}, or mend the labels."
+            )
+
+
+AUTO_MAP = {
+    "AutoConfig": "configuration_hyperbolic_cnn.HyperbolicCNNConfig",
+    "AutoModel": "modeling_hyperbolic_cnn.HyperbolicCNNModel",
+    "AutoModelForSequenceClassification": (
+        "modeling_hyperbolic_cnn.HyperbolicCNNForSequenceClassification"
+    ),
+}
+
+__all__ = [
+    "HyperbolicCNNForSequenceClassification",
+    "HyperbolicCNNModel",
+    "HyperbolicCNNPreTrainedModel",
+]
