@@ -1,0 +1,1 @@
+"""Optimizers, recipes and the Trainer."""

@@ -1,0 +1,356 @@
+"""AdamW for models in which some parameters are points of a hyperboloid.
+
+Riemannian Adam: Becigneul and Ganea, "Riemannian Adaptive Optimization Methods" (ICLR 2019,
+arXiv 1810.00760).
+
+Legend: P points, n space components, s space components of a point x, x0 its time component,
+m first moment (a tangent vector at x, again by its space components), v second moment,
+k curvature parameter as in geoopt: <x, x> = -x0^2 + |s|^2 = -k, sectional curvature -1/k.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.adam import adam
+from torch.optim.adamw import adamw
+
+from .recipes import Recipe
+
+FUSED_DEVICE_TYPES = frozenset({"cpu", "cuda", "mps", "xpu"})  # where torch has a fused Adam kernel
+
+Curvature = Callable[[], Tensor]
+
+
+class RiemannianAdamW(Optimizer):
+    """Fused AdamW for ordinary parameters, Riemannian Adam for points of a hyperboloid.
+
+    A point moves exactly as geoopt's ``RiemannianAdam`` would move the full (1 + n)-dimensional
+    point, but only its n space components are stored, so it can never leave its manifold, not even
+    when its curvature is learned. All points of a group that share a dimension move in one set of
+    tensor operations. Ordinary parameters take ``torch.optim.AdamW``'s fused kernel, or fused Adam
+    (decay added to the gradient) in groups with ``decoupled_weight_decay=False``.
+
+    A point's weight decay is always geoopt's: the gradient of ``weight_decay / 2 (x0^2 + |s|^2)``.
+    One step moves a point by at most about ``lr (1 - beta1) / sqrt(1 - beta2)`` (3.2 ``lr`` with
+    the defaults), since the step is Adam's and transport keeps lengths; there is no further clamp.
+
+    Curvatures are callables, so they live beside ``param_groups``: ``state_dict`` holds numbers and
+    tensors only, and ``torch.load(..., weights_only=True)`` reads it.
+
+    Args:
+        params: parameters, or dicts of parameters and options as for any torch optimizer. Points
+            may sit in any group, alone or among ordinary parameters.
+        lr: step size.
+        betas: decay rates of the first and the second moment.
+        eps: added to the root of the second moment.
+        weight_decay: decay of ordinary parameters (see above for points).
+        decoupled_weight_decay: True as in AdamW, False as in Adam with L2.
+        fused: use the fused kernels; None means wherever torch has them.
+        points: (name, parameter, curvature) for each point, as ``model.manifold_points()`` yields
+            them: parameter (n,) holds space components, ``curvature()`` returns the current k > 0,
+            0-dim.
+
+    Raises:
+        ValueError: for an option out of range, a parameter on the meta device, or a point that is
+            not a vector.
+    """
+
+    def __init__(
+        self,
+        params: Any,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+        *,
+        decoupled_weight_decay: bool = True,
+        fused: bool | None = None,
+        points: Iterable[tuple[str, nn.Parameter, Curvature]] = (),
+    ) -> None:
+        self._curvatures: dict[Tensor, Curvature] = {}
+        for name, point, curvature in points:
+            if point.ndim != 1:
+                raise ValueError(
+                    f"the point {name!r} has shape {tuple(point.shape)}; "
+                    "pass the space components of one point per parameter, shape (n,)."
+                )
+            self._curvatures[point] = curvature
+        defaults = {
+            "lr": lr,
+            "betas": tuple(betas),
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "decoupled_weight_decay": decoupled_weight_decay,
+            "fused": fused,
+        }
+        super().__init__(params, defaults)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Optimizer copies and pickles its own three fields only; without the curvatures a copy
+        # would take points for ordinary parameters.
+        return {**super().__getstate__(), "_curvatures": self._curvatures}
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Adds a group; decides whether it takes the fused kernels.
+
+        Raises:
+            ValueError: for an option out of range or a parameter on the meta device.
+        """
+        super().add_param_group(param_group)
+        group = self.param_groups[-1]
+        _check_options(group)
+        if any(parameter.is_meta for parameter in group["params"]):
+            raise ValueError(
+                "a parameter is on the meta device and has no data to optimize; "
+                "load or initialise the model first."
+            )
+        if group["fused"] is None:
+            # A plain bool in the group, because load_state_dict puts step counts on the right
+            # device only for groups that say they are fused.
+            group["fused"] = all(
+                parameter.device.type in FUSED_DEVICE_TYPES and parameter.is_floating_point()
+                for parameter in group["params"]
+            )
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Moves every parameter that has a gradient.
+
+        Args:
+            closure: recomputes the loss and the gradients.
+
+        Returns:
+            The closure's loss, None without a closure.
+        """
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            with_gradient = [p for p in group["params"] if p.grad is not None]
+            # Points first: their gradients belong to the curvature the forward pass has seen.
+            for points in self._alike([p for p in with_gradient if p in self._curvatures]):
+                self._move_points(group, points)
+        for group in self.param_groups:
+            self._move_ordinary(
+                group,
+                [p for p in group["params"] if p.grad is not None and p not in self._curvatures],
+            )
+        return loss
+
+    def _alike(self, points: list[Tensor]) -> Iterator[list[Tensor]]:
+        """Splits points into lists that can be stacked: same size, dtype, device and step count."""
+        buckets = defaultdict(list)
+        for point in points:
+            state = self.state[point]
+            if not state:
+                # An int: a point's count is read on the host, a tensor on a GPU would stall it.
+                state["step"] = 0
+                state["exp_avg"] = torch.zeros_like(point)
+                state["exp_avg_sq"] = point.new_zeros(())
+            buckets[point.shape, point.dtype, point.device, state["step"]].append(point)
+        yield from buckets.values()
+
+    def _move_points(self, group: dict[str, Any], points: list[Tensor]) -> None:
+        states = [self.state[point] for point in points]
+        # bfloat16 and float16 keep too few digits for the products below.
+        dtype = torch.promote_types(points[0].dtype, torch.float32)
+        step = states[0]["step"] + 1
+        new = riemannian_adam_update(
+            torch.stack(points).to(dtype),
+            torch.stack([point.grad for point in points]).to(dtype),  # type: ignore[misc]
+            torch.stack([state["exp_avg"] for state in states]).to(dtype),
+            torch.stack([state["exp_avg_sq"] for state in states]).to(dtype)[:, None],
+            self._stack_curvatures(points).to(points[0].device, dtype)[:, None],
+            step=step,
+            lr=group["lr"],
+            betas=group["betas"],
+            eps=group["eps"],
+            weight_decay=group["weight_decay"],
+        )
+        old = [*points, *(s["exp_avg"] for s in states), *(s["exp_avg_sq"] for s in states)]
+        rows = [row for column in (new[0], new[1], new[2][:, 0]) for row in column.unbind(0)]
+        torch._foreach_copy_(old, rows)
+        for state in states:
+            state["step"] = step
+
+    def _stack_curvatures(self, points: list[Tensor]) -> Tensor:
+        """Current k of each point, (P,). Equal callables are called once."""
+        known: dict[Curvature, Tensor] = {}
+        for point in points:
+            curvature = self._curvatures[point]
+            if curvature not in known:
+                known[curvature] = curvature().reshape(())
+        return torch.stack([known[self._curvatures[point]] for point in points])
+
+    def _move_ordinary(self, group: dict[str, Any], parameters: list[Tensor]) -> None:
+        states = [self.state[parameter] for parameter in parameters]
+        for parameter, state in zip(parameters, states, strict=True):
+            if not state:
+                # Fused kernels want the count beside the parameter.
+                device = parameter.device if group["fused"] else "cpu"
+                state["step"] = torch.zeros((), dtype=torch.float32, device=device)
+                state["exp_avg"] = torch.zeros_like(parameter)
+                state["exp_avg_sq"] = torch.zeros_like(parameter)
+        beta1, beta2 = group["betas"]
+        update = adamw if group["decoupled_weight_decay"] else adam
+        update(
+            parameters,
+            [parameter.grad for parameter in parameters],  # type: ignore[misc]
+            [state["exp_avg"] for state in states],
+            [state["exp_avg_sq"] for state in states],
+            [],
+            [state["step"] for state in states],
+            fused=group["fused"],
+            amsgrad=False,
+            beta1=beta1,
+            beta2=beta2,
+            lr=group["lr"],
+            weight_decay=group["weight_decay"],
+            eps=group["eps"],
+            maximize=False,
+        )
+
+
+def riemannian_adam_update(
+    s: Tensor,
+    gradient: Tensor,
+    m: Tensor,
+    v: Tensor,
+    k: Tensor,
+    *,
+    step: int,
+    lr: float,
+    betas: tuple[float, float],
+    eps: float,
+    weight_decay: float,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """One Riemannian Adam step of P points, in space components only.
+
+    Every length is written as a sum of squares, never as a Minkowski difference, so float32 keeps
+    its digits at radius 10 sqrt(k) (|s| = 11,000) as well as at the origin.
+
+    Args:
+        s: points (P, n).
+        gradient: of the loss with respect to s (P, n).
+        m: first moments (P, n).
+        v: second moments (P, 1).
+        k: curvatures (P, 1).
+        step: number of this step, 1 for the first.
+        lr: step size.
+        betas: decay rates of the moments.
+        eps: added to the root of the second moment.
+        weight_decay: of the ambient square |x|^2 = x0^2 + |s|^2.
+
+    Returns:
+        New s (P, n), m (P, n) at the new points, v (P, 1).
+    """
+    beta1, beta2 = betas
+    if weight_decay:
+        # d/ds of weight_decay / 2 * (x0^2 + |s|^2) with x0^2 = k + |s|^2
+        gradient = gradient.add(s, alpha=2 * weight_decay)
+    # Riemannian gradient: ds + <s, ds> s / k, squared length |ds|^2 + <s, ds>^2 / k
+    slope = (s * gradient).sum(-1, keepdim=True)
+    square = (gradient * gradient).sum(-1, keepdim=True).addcdiv(slope * slope, k)
+    m = m.lerp(gradient.addcmul(s, slope / k), 1 - beta1)
+    v = v.lerp(square, 1 - beta2)
+    # distance moved per unit of |m|
+    rate = (v / (1 - beta2**step)).sqrt_().add_(eps).reciprocal_().mul_(lr / (1 - beta1**step))
+
+    # |m|^2 = |m_s|^2 - <s, m_s>^2 / x0^2, as the sum |m_s - a s|^2 + k a^2 with a = <s, m_s> / x0^2
+    a = (s * m).sum(-1, keepdim=True) / (s * s).sum(-1, keepdim=True).add_(k)
+    across = m.addcmul(s, a, value=-1)
+    m_square = (across * across).sum(-1, keepdim=True).addcmul_(k * a, a)
+    # The direction is -rate * m: x and m turn into each other along one geodesic, by angle theta.
+    # The floor only keeps sinh(theta) / theta at 1 instead of 0 / 0.
+    theta = ((m_square / k).sqrt_() * rate).clamp_min_(torch.finfo(s.dtype).tiny)
+    cosh = theta.cosh()
+    rate = rate * theta.sinh() / theta
+    return (
+        (s * cosh).addcmul_(m, rate, value=-1),
+        (m * cosh).addcmul_(s, rate * m_square / k, value=-1),
+        v,
+    )
+
+
+def parameter_groups(model: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
+    """Sorts a model's trainable parameters into groups with the recipe's rates and decays.
+
+    Roles are told by what a parameter is, not by parts of its name: points are those that
+    ``model.manifold_points()`` yields; curvatures are the parameters called ``raw_curvature``; norm
+    parameters belong to a torch norm or to a module that its parent holds as ``norm``; biases are
+    called ``bias`` or are the offsets ``a`` of a Lorentz classifier. Everything else is a weight.
+
+    Args:
+        model: any model; one without ``manifold_points`` has no points.
+        recipe: the rates and decays.
+
+    Returns:
+        Non-empty groups, each with ``params``, ``role``, ``lr``, ``weight_decay`` and
+        ``decoupled_weight_decay``; every trainable parameter sits in exactly one. The weights come
+        first, so that theirs is the learning rate a Trainer logs.
+    """
+    points = {id(parameter) for _, parameter, _ in manifold_points(model)}
+    norms = {
+        id(parameter)
+        for name, module in model.named_modules()
+        if isinstance(module, NORM_TYPES) or name.rpartition(".")[2] == "norm"
+        for parameter in module.parameters()
+    }
+    roles: dict[str, list[nn.Parameter]] = {role: [] for role in GROUP_ROLES}
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        own_name = name.rpartition(".")[2]
+        if id(parameter) in points:
+            role = "points"
+        elif own_name == "raw_curvature":
+            role = "curvature"
+        elif id(parameter) in norms:
+            role = "norms"
+        elif own_name in BIAS_NAMES:
+            role = "biases"
+        else:
+            role = "weights"
+        roles[role].append(parameter)
+    return [
+        {
+            "params": parameters,
+            "role": role,
+            "lr": recipe.rate(role),
+            "weight_decay": recipe.decay(role),
+            "decoupled_weight_decay": recipe.decoupled_weight_decay,
+        }
+        for role, parameters in roles.items()
+        if parameters
+    ]
+
+
+def manifold_points(model: nn.Module) -> list[tuple[str, nn.Parameter, Curvature]]:
+    """The points of a model, empty for a family that has none."""
+    points = getattr(model, "manifold_points", None)
+    return [] if points is None else list(points())
+
+
+GROUP_ROLES = ("weights", "biases", "norms", "points", "curvature")
+BIAS_NAMES = frozenset({"bias", "a"})
+NORM_TYPES = (
+    nn.modules.batchnorm._NormBase,  # batch and instance norms of every dimension
+    nn.LayerNorm,
+    nn.GroupNorm,
+    nn.RMSNorm,
+)
+
+
+def _check_options(group: dict[str, Any]) -> None:
+    for name in ("lr", "eps", "weight_decay"):
+        if not group[name] >= 0:
+            raise ValueError(f"{name} is {group[name]}; it must not be negative.")
+    if not all(0 <= beta < 1 for beta in group["betas"]):
+        raise ValueError(f"betas are {group['betas']}; both must lie in [0, 1).")

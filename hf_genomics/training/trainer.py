@@ -1,0 +1,180 @@
+"""A Trainer that moves points on their manifold, follows a recipe and logs curvatures."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
+from transformers import EarlyStoppingCallback, Trainer, TrainerCallback
+
+from .optimizers import RiemannianAdamW, manifold_points, parameter_groups
+from .recipes import MODERN, Recipe
+
+ADAM_NAMES = frozenset({"adamw_torch", "adamw_torch_fused"})
+
+
+class GenomicsTrainer(Trainer):
+    """`Trainer` with [`RiemannianAdamW`], a [`Recipe`] and curvatures in the log.
+
+    `args` rule over the recipe wherever both have a say: `learning_rate` and `weight_decay` are
+    those of the weights (biases and norms follow), and an `lr_scheduler_type` other than the
+    recipe's replaces its schedule, milestones included. `recipe.training_arguments()` gives the
+    recipe's own choices. Points and curvature keep the recipe's rates.
+
+    Whenever the loss is logged, so are `curvature_i` (the current k_i) and `curvature_i_grad` (the
+    derivative of the loss by k_i in the last step, after clipping).
+
+    Args:
+        model: any `PreTrainedModel`; a hyperbolic one brings `manifold_points` and `curvatures`.
+        args: `TrainingArguments`.
+        recipe: rates, decays and schedule.
+        kwargs: as for `Trainer`.
+
+    Raises:
+        ValueError: for an `optim` other than AdamW, or label smoothing of a model whose labels are
+            not one class each.
+    """
+
+    def __init__(
+        self,
+        model: Any = None,
+        args: Any = None,
+        *,
+        recipe: Recipe = MODERN,
+        callbacks: list[TrainerCallback] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.recipe = recipe
+        self._curvature_gradient: Tensor | None = None
+        callbacks = [*(callbacks or []), _CurvatureGradientReader(self._read_curvature_gradient)]
+        if recipe.early_stopping_patience is not None and _selects_a_model(args):
+            callbacks.append(EarlyStoppingCallback(recipe.early_stopping_patience))
+        super().__init__(model=model, args=args, callbacks=callbacks, **kwargs)
+        if self.optimizer is None and self.args.optim not in ADAM_NAMES:
+            raise ValueError(
+                f"optim is {self.args.optim!r}, but this trainer optimizes by RiemannianAdamW; "
+                "leave optim at 'adamw_torch_fused', or pass optimizers=(optimizer, scheduler)."
+            )
+        _check_label_smoothing(self.model, self.args.label_smoothing_factor)
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """RiemannianAdamW over the recipe's groups, with the rates of `args`."""
+        if self.optimizer is None:
+            model = self.model if model is None else model
+            recipe = dataclasses.replace(
+                self.recipe,
+                learning_rate=self.args.learning_rate,
+                weight_decay=self.args.weight_decay,
+            )
+            self.optimizer = RiemannianAdamW(
+                parameter_groups(model, recipe),
+                lr=self.args.learning_rate,
+                betas=(self.args.adam_beta1, self.args.adam_beta2),
+                eps=self.args.adam_epsilon,
+                points=manifold_points(model),
+            )
+        return self.optimizer
+
+    def create_scheduler(
+        self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None
+    ) -> LRScheduler:
+        """The schedule of `args`, times the recipe's milestones if `args` keep its schedule."""
+        given = self.lr_scheduler is not None
+        scheduler = super().create_scheduler(num_training_steps, optimizer)
+        keeps_schedule = self.args.lr_scheduler_type == self.recipe.lr_scheduler_type
+        if given or not self.recipe.milestones or not keeps_schedule:
+            return scheduler
+        if not isinstance(scheduler, LambdaLR):
+            raise ValueError(
+                f"recipe {self.recipe.name!r} has milestones and the schedule "
+                f"{self.args.lr_scheduler_type!r}, which is not a function of the step alone; "
+                "use 'constant_with_warmup' or drop the milestones."
+            )
+        factors: list[Callable[[int], float]] = [
+            partial(_factor, base, self.recipe, group.get("role", ""), num_training_steps)
+            for base, group in zip(
+                scheduler.lr_lambdas, scheduler.optimizer.param_groups, strict=True
+            )
+        ]
+        self.lr_scheduler = LambdaLR(scheduler.optimizer, factors)
+        return self.lr_scheduler
+
+    def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
+        """Logs, with the curvatures beside every training loss."""
+        if "loss" in logs:
+            logs.update(self._curvature_logs())
+        super().log(logs, *args, **kwargs)
+
+    def _curvatures(self) -> Tensor:
+        curvatures = getattr(self.accelerator.unwrap_model(self.model), "curvatures", None)
+        return torch.zeros(0) if curvatures is None else curvatures()
+
+    def _read_curvature_gradient(self) -> None:
+        """Keeps the gradient of the unconstrained curvatures until the next log."""
+        raw = _raw_curvature(self.model)
+        self._curvature_gradient = (
+            None if raw is None or raw.grad is None else raw.grad.detach().clone()
+        )
+
+    def _curvature_logs(self) -> dict[str, float]:
+        raw = _raw_curvature(self.model)
+        with torch.enable_grad():
+            k = self._curvatures()
+        logs = {f"curvature_{i}": value for i, value in enumerate(k.detach().tolist())}
+        if raw is not None and self._curvature_gradient is not None:
+            # k_i depends on raw_i alone, so the gradient of the sum is the diagonal dk_i / draw_i.
+            slope = torch.autograd.grad(k.sum(), raw)[0]
+            gradient = self._curvature_gradient / slope / self._gradient_scale()
+            logs |= {f"curvature_{i}_grad": value for i, value in enumerate(gradient.tolist())}
+        return logs
+
+    def _gradient_scale(self) -> float:
+        """What float16 training has multiplied the gradient by; clipping has divided it out."""
+        scaler = getattr(self.accelerator, "scaler", None)
+        clips = self.args.max_grad_norm is not None and self.args.max_grad_norm > 0
+        return 1.0 if scaler is None or clips else scaler.get_scale()
+
+
+class _CurvatureGradientReader(TrainerCallback):
+    """Calls back when gradients are complete and the optimizer has not moved yet."""
+
+    def __init__(self, read: Callable[[], None]) -> None:
+        self.read = read
+
+    def on_pre_optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        self.read()
+
+
+def _selects_a_model(args: Any) -> bool:
+    """Whether there are evaluations, and a metric to compare them by."""
+    return args is not None and args.eval_strategy != "no" and bool(args.metric_for_best_model)
+
+
+def _raw_curvature(model: Any) -> nn.Parameter | None:
+    """The one trainable parameter that holds all curvatures, None where there is none."""
+    for name, parameter in model.named_parameters():
+        if name.rpartition(".")[2] == "raw_curvature" and parameter.requires_grad:
+            return parameter
+    return None
+
+
+def _factor(
+    base: Callable[[int], float], recipe: Recipe, role: str, num_training_steps: int, step: int
+) -> float:
+    return base(step) * recipe.milestone_scale(role, step, num_training_steps)
+
+
+def _check_label_smoothing(model: Any, factor: float) -> None:
+    config = getattr(model, "config", None)
+    problem_type = getattr(config, "problem_type", None)
+    num_labels = getattr(config, "num_labels", 2)
+    if factor and (num_labels == 1 or problem_type not in (None, "single_label_classification")):
+        raise ValueError(
+            f"label_smoothing_factor is {factor}, but the model's problem_type is {problem_type!r} "
+            f"with {num_labels} label(s); smoothing needs one class per sequence, set it to 0."
+        )
