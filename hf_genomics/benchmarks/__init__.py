@@ -1,0 +1,1 @@
+"""Benchmark data sets: the simulator and the folders it writes."""

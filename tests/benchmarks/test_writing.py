@@ -1,0 +1,137 @@
+"""A simulated data set on disk: readable, repeatable, all or nothing."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+from datasets import DatasetDict, load_dataset
+
+from hf_genomics.benchmarks import writing
+from hf_genomics.benchmarks.parameters import Condition, SimulationParameters
+from hf_genomics.benchmarks.simulator import Simulation, simulate
+from hf_genomics.benchmarks.writing import write_dataset
+
+
+@pytest.fixture(scope="module")
+def simulation() -> Simulation:
+    return simulate(
+        SimulationParameters(
+            condition=Condition.CLADE,
+            num_train=20,
+            num_validation=6,
+            num_test=6,
+            length=30,
+            seed=1,
+            num_leaves=8,
+        )
+    )
+
+
+def write(simulation: Simulation, path: Path, **options: bool) -> Path:
+    return write_dataset(simulation.dataset, path, simulation.facts, **options)
+
+
+def contents(folder: Path) -> dict[str, str]:
+    return {
+        str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in sorted(folder.rglob("*"))
+        if file.is_file()
+    }
+
+
+def test_folder_holds_parquet_card_tree_and_provenance(simulation, tmp_path):
+    assert list(contents(write(simulation, tmp_path / "made" / "here"))) == [
+        "README.md",
+        "clade/test-00000-of-00001.parquet",
+        "clade/train-00000-of-00001.parquet",
+        "clade/validation-00000-of-00001.parquet",
+        "provenance.json",
+        "tree.nwk",
+    ]
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_datasets_reads_the_folder_back(simulation, tmp_path, streaming):
+    folder = write(simulation, tmp_path / "data")
+    loaded = load_dataset(str(folder), "clade", streaming=streaming, cache_dir=str(tmp_path / "c"))
+    assert set(loaded) == {"train", "validation", "test"}
+    for split, rows in simulation.dataset.items():
+        assert loaded[split].features == rows.features
+        assert list(loaded[split]) == list(rows)
+
+
+def test_two_writes_of_one_seed_are_equal_byte_for_byte(simulation, tmp_path):
+    parameters = SimulationParameters(
+        condition=Condition.CLADE,
+        num_train=20,
+        num_validation=6,
+        num_test=6,
+        length=30,
+        seed=1,
+        num_leaves=8,
+    )
+    first = contents(write(simulation, tmp_path / "a"))
+    assert first == contents(write(simulate(parameters), tmp_path / "b"))
+
+
+def test_provenance_names_parameters_counts_and_checksums(simulation, tmp_path):
+    folder = write(simulation, tmp_path / "data")
+    provenance = json.loads((folder / "provenance.json").read_text())
+    assert provenance["parameters"]["seed"] == 1
+    assert provenance["parameters"]["tree"] == "yule"
+    assert provenance["rows"]["train"] == {"clade_0": 10, "clade_1": 10}
+    for name, checksum in provenance["sha256"].items():
+        assert contents(folder)[name] == checksum
+
+
+def test_tree_file_names_every_row_once(simulation, tmp_path):
+    newick = (write(simulation, tmp_path / "data") / "tree.nwk").read_text()
+    for split, rows in simulation.dataset.items():
+        assert all(newick.count(f"{split}_{index}:") == 1 for index in range(len(rows)))
+    assert newick.count("(") == newick.count(")")
+    assert "leaf_" not in newick  # tips without rows are left out
+
+
+def test_folder_with_files_is_refused_and_left_alone(simulation, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(ValueError, match="is not empty"):
+        write(simulation, tmp_path)
+    with pytest.raises(ValueError, match="left alone"):
+        write(simulation, tmp_path, overwrite=True)
+    assert list(contents(tmp_path)) == ["notes.txt"]
+
+
+def test_file_in_place_of_a_folder_is_refused(simulation, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(ValueError, match="is a file; give a folder"):
+        write(simulation, tmp_path / "file")
+
+
+def test_empty_folder_is_used_and_old_data_set_is_replaced_when_told(simulation, tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    write(simulation, folder)
+    (folder / "clade" / "stale.parquet").write_text("old")
+    with pytest.raises(ValueError, match="is not empty"):
+        write(simulation, folder)
+    write(simulation, folder, overwrite=True)
+    assert not (folder / "clade" / "stale.parquet").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_failed_write_leaves_no_half_data_set(simulation, tmp_path, monkeypatch, overwrite):
+    folder = tmp_path / "data"
+    if overwrite:
+        write(simulation, folder)
+    before = contents(tmp_path)
+
+    def disk_full(dataset: DatasetDict, facts: writing.DatasetFacts) -> str:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(writing, "_card", disk_full)
+    with pytest.raises(OSError, match="No space left"):
+        write(simulation, folder, overwrite=overwrite)
+    assert contents(tmp_path) == before
+    assert folder.exists() == overwrite
