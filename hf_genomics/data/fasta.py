@@ -1,0 +1,67 @@
+"""FASTA files, plain or gzip-compressed, read one record at a time."""
+
+from __future__ import annotations
+
+import gzip
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple, TextIO, cast
+
+_GZIP_MAGIC = b"\x1f\x8b"
+
+
+class FastaRecord(NamedTuple):
+    """One sequence: `name` is the header up to the first white space, `description` the rest."""
+
+    name: str
+    description: str
+    sequence: str
+
+
+def read_fasta(path: str | Path) -> Iterator[FastaRecord]:
+    """Yields the records of a FASTA file; case and letters are kept as they are.
+
+    Compression is told by the file's first bytes, not by its name.
+
+    Raises:
+        ValueError: The file has no record, text before the first header, or a record without a
+            sequence; the message names the line or the record.
+    """
+    with open_text(path) as lines:
+        name, description, parts = None, "", []
+        for number, line in enumerate(lines, start=1):
+            line = line.strip()
+            if line.startswith(">"):
+                if name is not None:
+                    yield _record(path, name, description, parts)
+                name, _, description = line[1:].strip().partition(" ")
+                parts = []
+            elif line.startswith(";") or not line:  # ";" opens a comment in old FASTA files
+                continue
+            elif name is None:
+                raise ValueError(
+                    f"{path} is not FASTA: line {number} is {line[:40]!r}, but the first record "
+                    "must begin with a '>' header."
+                )
+            else:
+                parts.append(line)
+        if name is None:
+            raise ValueError(f"{path} holds no FASTA record: no line begins with '>'.")
+        yield _record(path, name, description, parts)
+
+
+def open_text(path: str | Path) -> TextIO:
+    """Opens a text file, plain or gzip-compressed, as UTF-8 without a byte-order mark."""
+    with open(path, "rb") as file:
+        compressed = file.read(2) == _GZIP_MAGIC
+    # Line ends are left to the caller's parser: a quoted CSV field may hold some of its own.
+    stream = gzip.open(path, "rb") if compressed else open(path, "rb")  # noqa: SIM115
+    return io.TextIOWrapper(cast(io.BufferedReader, stream), encoding="utf-8-sig", newline="")
+
+
+def _record(path: str | Path, name: str, description: str, parts: list[str]) -> FastaRecord:
+    sequence = "".join(parts)
+    if not sequence:
+        raise ValueError(f"Record {name!r} of {path} has a header but no sequence.")
+    return FastaRecord(name, description.strip(), sequence)

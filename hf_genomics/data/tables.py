@@ -1,0 +1,167 @@
+"""Tables on disk: CSV and TSV (plain or gzip-compressed) and Parquet, read without guessing.
+
+Every CSV field is text. General CSV readers turn a sequence `NA` into a missing value and an
+identifier `007` into 7; here both stay what they were.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from hf_genomics.data.fasta import open_text
+
+Rows = dict[str, list[Any]]
+"""Some rows of a table, column by column."""
+
+_DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
+TABLE_SUFFIXES = (*_DELIMITERS, ".parquet")
+
+# The csv module refuses fields beyond 131,072 characters; a chromosome is longer.
+csv.field_size_limit(sys.maxsize)
+
+
+def table_suffix(path: str | Path) -> str:
+    """`.csv`, `.tsv`, `.txt` or `.parquet`, with a final `.gz` put aside; `""` for other files."""
+    suffixes = [suffix.lower() for suffix in Path(path).suffixes]
+    if suffixes and suffixes[-1] == ".gz":
+        suffixes.pop()
+    return suffixes[-1] if suffixes and suffixes[-1] in TABLE_SUFFIXES else ""
+
+
+def column_names(path: str | Path) -> list[str]:
+    """The names of a table's columns, in the order of the file.
+
+    Raises:
+        ValueError: The file is no readable table, is empty, or names a column twice.
+    """
+    if _require_table(path) == ".parquet":
+        return list(pq.read_schema(path).names)
+    with open_text(path) as file:
+        return _header(path, csv.reader(file, delimiter=_DELIMITERS[table_suffix(path)]))
+
+
+def read_batches(path: str | Path, batch_size: int) -> Iterator[Rows]:
+    """Yields the table in order, `batch_size` rows at a time (the last batch may be smaller).
+
+    Raises:
+        ValueError: As `column_names`, or a CSV row has another number of fields than the header.
+    """
+    if _require_table(path) == ".parquet":
+        for batch in pq.ParquetFile(path).iter_batches(batch_size):
+            yield batch.to_pydict()
+        return
+    with open_text(path) as file:
+        reader = csv.reader(file, delimiter=_DELIMITERS[table_suffix(path)])
+        names = _header(path, reader)
+        rows: list[list[str]] = []
+        for row in reader:
+            if not row:  # an empty line
+                continue
+            if len(row) != len(names):
+                raise ValueError(
+                    f"Line {reader.line_num} of {path} has {len(row)} fields, but the header "
+                    f"names {len(names)} columns: {', '.join(names)}."
+                )
+            rows.append(row)
+            if len(rows) == batch_size:
+                yield _by_column(names, rows)
+                rows = []
+        if rows:
+            yield _by_column(names, rows)
+
+
+@contextmanager
+def table_writer(path: str | Path) -> Iterator[Callable[[Rows], None]]:
+    """Gives a function that appends rows to a new table, of the format that the suffix names.
+
+    The table appears under its name only when the block ends without an error; until then, and
+    after a failure, whatever stood there before is untouched.
+
+    Raises:
+        ValueError: The suffix is none of `.csv`, `.tsv`, `.txt` (each also with `.gz`), `.parquet`.
+    """
+    suffix = _require_table(path)
+    aside = Path(path).with_name(f".{Path(path).name}.{os.getpid()}.partial")
+    write = _parquet_writer if suffix == ".parquet" else _delimited_writer
+    try:
+        with write(aside, path) as append:
+            yield append
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+@contextmanager
+def _delimited_writer(aside: Path, path: str | Path) -> Iterator[Callable[[Rows], None]]:
+    import gzip
+
+    delimiter = _DELIMITERS[table_suffix(path)]
+    compressed = Path(path).suffix.lower() == ".gz"
+    with (
+        gzip.open(aside, "wt", encoding="utf-8", newline="")
+        if compressed
+        else open(aside, "w", encoding="utf-8", newline="") as file
+    ):
+        writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
+        header: list[str] = []
+
+        def append(rows: Rows) -> None:
+            if not header:
+                header.extend(rows)
+                writer.writerow(header)
+            writer.writerows(zip(*(rows[name] for name in header), strict=True))
+
+        yield append
+
+
+@contextmanager
+def _parquet_writer(aside: Path, path: str | Path) -> Iterator[Callable[[Rows], None]]:
+    writer: pq.ParquetWriter | None = None
+
+    def append(rows: Rows) -> None:
+        nonlocal writer
+        if writer is None:
+            table = pa.table(rows)
+            writer = pq.ParquetWriter(aside, table.schema)
+        else:
+            table = pa.table(rows, schema=writer.schema)
+        writer.write_table(table)
+
+    try:
+        yield append
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+def _require_table(path: str | Path) -> str:
+    suffix = table_suffix(path)
+    if not suffix:
+        raise ValueError(
+            f"{path} is not a table this package reads or writes; use one of "
+            f"{', '.join(TABLE_SUFFIXES)} (text tables also with .gz)."
+        )
+    return suffix
+
+
+def _header(path: str | Path, reader: Iterator[list[str]]) -> list[str]:
+    names = next(reader, None)
+    if not names:
+        raise ValueError(f"{path} is empty; its first line must name the columns.")
+    repeated = {name for name in names if names.count(name) > 1}
+    if repeated:
+        raise ValueError(f"{path} names these columns more than once: {sorted(repeated)}.")
+    return names
+
+
+def _by_column(names: list[str], rows: list[list[str]]) -> Rows:
+    return {name: list(values) for name, values in zip(names, zip(*rows, strict=True), strict=True)}

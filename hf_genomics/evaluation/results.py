@@ -1,0 +1,61 @@
+"""The result of one run as one flat JSON file."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import math
+import os
+import platform
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+_PACKAGES = (
+    "hf_genomics",
+    "torch",
+    "transformers",
+    "tokenizers",
+    "datasets",
+    "accelerate",
+    "evaluate",
+    "geoopt",
+    "numpy",
+    "scikit-learn",
+)
+
+
+def package_versions() -> dict[str, str]:
+    """Python and the packages that a result depends on; packages that are absent are left out."""
+    versions = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def command_line() -> str:
+    """The command of this process, ready to be pasted into a shell."""
+    return shlex.join(["python", *sys.argv])
+
+
+def write_results(path: str | Path, results: dict[str, Any]) -> None:
+    """Writes `results` as JSON, whole or not at all; NaN and infinity, which JSON has not, as null."""
+    path = Path(path)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        aside.write_text(json.dumps(_finite(results), indent=2, allow_nan=False) + "\n")
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
