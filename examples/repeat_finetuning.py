@@ -1,0 +1,169 @@
+"""Fine-tune several models on several data sets with several seeds, and tabulate the test scores.
+
+    python examples/repeat_finetuning.py --dataset_name path/to/gue \\
+        --configs prom_core_tata mouse/2 mouse/3 mouse/0 --recipes paper --seeds 1 2 3 \\
+        --models S= M=multi_curvature=true Euclidean=geometry=euclidean \\
+        --output_dir runs/gue --report docs/results/gue_paper
+
+A model is NAME=CONFIG_OVERRIDES, as examples/finetune.py takes them. Every run is that script in a
+process of its own, in a folder of its own; a run that is done is not repeated, so the command goes
+on where it was stopped. `--report` names the two files that are written at the end: every run's
+scores, command and commit as .json, mean and standard deviation over the seeds as .md. What follows
+`--` goes to examples/finetune.py as it is.
+"""
+
+import argparse
+import json
+import platform
+import statistics
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+FINETUNE = Path(__file__).with_name("finetune.py")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One model on one data set by one recipe with one seed."""
+
+    model: str
+    config_overrides: str
+    config: str
+    recipe: str
+    seed: int
+
+    def folder(self, root: Path) -> Path:
+        return root / self.recipe / self.config / f"{self.model}-{self.seed}"
+
+    def command(self, dataset_name: str, root: Path, extra: list[str]) -> list[str]:
+        return [
+            *(sys.executable, str(FINETUNE), "--model_type", "hyperbolic_cnn"),
+            *("--config_overrides", self.config_overrides, "--recipe", self.recipe),
+            *("--dataset_name", dataset_name, "--dataset_config_name", self.config),
+            *("--seed", str(self.seed), "--output_dir", str(self.folder(root))),
+            *("--resume_from_checkpoint", "true", *extra),
+        ]
+
+
+def main() -> None:
+    args, extra = parse_arguments(sys.argv[1:])
+    root = Path(args.output_dir)
+    runs = [
+        Run(model, overrides, config, recipe, seed)
+        for recipe, seed, config, (model, overrides) in product(
+            args.recipes, args.seeds, args.configs, args.models
+        )
+    ]
+    with ThreadPoolExecutor(args.jobs) as pool:
+        failed = [
+            run
+            for run, done in zip(
+                runs, pool.map(lambda run: finish(run, args.dataset_name, root, extra), runs)
+            )
+            if not done
+        ]
+    if failed:
+        sys.exit(f"{len(failed)} runs failed; see log.txt in {failed[0].folder(root)}")
+    if args.report:
+        write_report(runs, root, Path(args.report))
+
+
+def parse_arguments(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
+    own, extra = (
+        (argv[: argv.index("--")], argv[argv.index("--") + 1 :]) if "--" in argv else (argv, [])
+    )
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--dataset_name", required=True, help="as for finetune.py")
+    parser.add_argument("--configs", nargs="+", required=True, help="data sets in it")
+    parser.add_argument("--recipes", nargs="+", default=["modern"])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
+    parser.add_argument(
+        "--models",
+        nargs="+",
+        type=lambda text: tuple(text.split("=", 1)),
+        default=[("S", ""), ("Euclidean", "geometry=euclidean")],
+        help="NAME=CONFIG_OVERRIDES",
+    )
+    parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
+    parser.add_argument("--output_dir", required=True, help="one folder per run in here")
+    parser.add_argument("--report", help="PATH of PATH.json and PATH.md")
+    return parser.parse_args(own), extra
+
+
+def finish(run: Run, dataset_name: str, root: Path, extra: list[str]) -> bool:
+    """Runs `finetune.py` unless its results are there; True if they are in the end."""
+    folder = run.folder(root)
+    if not (folder / "all_results.json").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "commit.txt").write_text(commit())
+        with open(folder / "log.txt", "a") as log:
+            subprocess.run(run.command(dataset_name, root, extra), stdout=log, stderr=log)
+    done = (folder / "all_results.json").exists()
+    score = read(run, root)["test_matthews_correlation"] if done else "failed"
+    print(run.recipe, run.config, run.model, run.seed, score, flush=True)
+    return done
+
+
+def commit() -> str:
+    """The commit of this checkout, with "+" if files that git tracks were changed since."""
+    git = ["git", "-C", str(FINETUNE.parent)]
+    head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True)
+    changed = subprocess.run([*git, "diff", "--quiet", "HEAD"], capture_output=True)
+    return head.stdout.strip() + ("+" if changed.returncode else "")
+
+
+def read(run: Run, root: Path) -> dict:
+    folder = run.folder(root)
+    identity = {"model": run.model, "config": run.config, "recipe": run.recipe}
+    results = json.loads((folder / "all_results.json").read_text())
+    return identity | {"commit": (folder / "commit.txt").read_text()} | results
+
+
+def write_report(runs: list[Run], root: Path, report: Path) -> None:
+    """Every run's numbers as JSON, and the table of means and standard deviations as Markdown."""
+    rows = [read(run, root) for run in runs]
+    document = {
+        "command": " ".join(["python", *sys.argv]),
+        "hardware": f"{platform.machine()} CPU",
+        "runs": rows,
+    }
+    report.parent.mkdir(parents=True, exist_ok=True)
+    report.with_suffix(".json").write_text(json.dumps(document, indent=1) + "\n")
+    report.with_suffix(".md").write_text(table(rows) + "\n")
+    print(table(rows))
+
+
+def table(rows: list[dict]) -> str:
+    """Test MCC x 100 and training seconds, mean and standard deviation over the seeds."""
+    configs = list(dict.fromkeys(row["config"] for row in rows))
+    lines = [
+        "| recipe | model | " + " | ".join(configs) + " | mean | training seconds |",
+        "| --- | --- |" + " --- |" * (len(configs) + 2),
+    ]
+    for recipe, model in dict.fromkeys((row["recipe"], row["model"]) for row in rows):
+        mine = [row for row in rows if (row["recipe"], row["model"]) == (recipe, model)]
+        cells, means = [], []
+        for config in configs:
+            scores = [
+                100 * row["test_matthews_correlation"] for row in mine if row["config"] == config
+            ]
+            spread = statistics.stdev(scores) if len(scores) > 1 else 0.0
+            means.append(statistics.mean(scores))
+            cells.append(f"{means[-1]:.1f} ± {spread:.1f}")
+        seconds = sum(row["train_seconds"] for row in mine)
+        lines.append(
+            f"| {recipe} | {model} | "
+            + " | ".join(cells)
+            + f" | {statistics.mean(means):.1f} | {seconds:.0f} |"
+        )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
