@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, TextIO, cast
 
@@ -29,7 +30,9 @@ def read_fasta(path: str | Path) -> Iterator[FastaRecord]:
             sequence; the message names the line or the record.
     """
     with open_text(path) as lines:
-        name, description, parts = None, "", []
+        name: str | None = None
+        description = ""
+        parts: list[str] = []
         for number, line in enumerate(lines, start=1):
             line = line.strip()
             if line.startswith(">"):
@@ -49,6 +52,16 @@ def read_fasta(path: str | Path) -> Iterator[FastaRecord]:
         if name is None:
             raise ValueError(f"{path} holds no FASTA record: no line begins with '>'.")
         yield _record(path, name, description, parts)
+
+
+def read_fasta_batches(
+    path: str | Path, batch_size: int, *, sequence_column: str = "sequence"
+) -> Iterator[dict[str, list[str]]]:
+    """Yields the records as columns `id`, `description` and `sequence_column`, in batches."""
+    records = read_fasta(path)
+    while batch := list(islice(records, batch_size)):
+        names, descriptions, sequences = (list(column) for column in zip(*batch, strict=True))
+        yield {"id": names, "description": descriptions, sequence_column: sequences}
 
 
 def open_text(path: str | Path) -> TextIO:

@@ -125,6 +125,18 @@ def split_off_validation(dataset: DatasetDict, fraction: float, seed: int) -> Da
     return DatasetDict({**dataset, "train": parts["train"], "validation": parts["test"]})
 
 
+def sample_rows(dataset: DatasetDict, limits: dict[str, int | None], seed: int) -> DatasetDict:
+    """`dataset` with at most so many rows of each split, drawn with `seed`; None keeps all."""
+    return DatasetDict(
+        {
+            split: rows.shuffle(seed=seed).select(range(limit))
+            if (limit := limits.get(split)) is not None and limit < len(rows)
+            else rows
+            for split, rows in dataset.items()
+        }
+    )
+
+
 def longest_sequence(dataset: DatasetDict) -> int:
     """The largest number of characters of any sequence in any split."""
     return max(

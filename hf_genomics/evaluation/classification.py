@@ -59,7 +59,8 @@ class SequenceClassifier:
         self, model: PreTrainedModel, tokenizer: Any, device: str | torch.device | None = None
     ) -> None:
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        self.model: Any = model.to(self.device).eval()
+        self.model = model.eval()
+        self.model.to(device=self.device)
         self.collate = SequenceClassificationCollator(tokenizer)
         self.seconds = 0.0  # spent in tokenizer and model, for a report of the speed
 

@@ -152,9 +152,9 @@ class SequenceClassificationMetrics(SequenceMetric):
     }
 
     def _compute(self, predictions: Any, references: Any) -> dict[str, float]:
-        scores = {
+        scores: dict[str, Callable[..., dict[str, float]]] = {
             "single_label_classification": metrics.classification_metrics,
             "multi_label_classification": metrics.multi_label_metrics,
             "regression": metrics.regression_metrics,
-        }[self.config_name]
-        return scores(np.asarray(predictions), np.asarray(references))
+        }
+        return scores[self.config_name](np.asarray(predictions), np.asarray(references))

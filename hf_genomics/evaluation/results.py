@@ -43,7 +43,7 @@ def command_line() -> str:
 
 
 def write_results(path: str | Path, results: dict[str, Any]) -> None:
-    """Writes `results` as JSON, whole or not at all; NaN and infinity, which JSON has not, as null."""
+    """Writes `results` as JSON, whole or not at all; NaN, which JSON has not, becomes null."""
     path = Path(path)
     aside = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:

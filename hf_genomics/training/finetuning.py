@@ -17,10 +17,36 @@ from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 from hf_genomics.data.sequence_datasets import longest_sequence
 from hf_genomics.tokenization_dna import DNATokenizer
+from hf_genomics.training.arguments import ModelArguments
 from hf_genomics.training.config_overrides import parse_config_overrides
 from hf_genomics.training.recipes import SELECTION_METRIC
 
 REGRESSION_SELECTION_METRIC = "pearson"
+
+
+def build_model(
+    args: ModelArguments, dataset: DatasetDict, max_length: int | None, cache_dir: str | None = None
+) -> tuple[PreTrainedModel, Any]:
+    """The model and tokenizer that the arguments name, with a head for the labels of `dataset`.
+
+    Args:
+        args: Name of a trained model, or type and overrides of a new one.
+        dataset: Splits with the columns `sequence` and `label`.
+        max_length: See `new_model`.
+        cache_dir: Where models of the Hub are kept.
+
+    Raises:
+        ValueError: See `new_model` and `pretrained_model`.
+    """
+    if args.model_type is not None:
+        return new_model(args.model_type, args.config_overrides, dataset, max_length)
+    return pretrained_model(
+        str(args.model_name_or_path),
+        dataset,
+        trust_remote_code=args.trust_remote_code,
+        ignore_mismatched_sizes=args.ignore_mismatched_sizes,
+        cache_dir=cache_dir,
+    )
 
 
 def label_settings(feature: Any) -> dict[str, Any]:
@@ -130,18 +156,6 @@ def check_lengths(dataset: DatasetDict, tokenizer: Any, limit: int | None) -> No
                 f"max_length={limit}: raise --max_length, cut sequences with --truncation, or "
                 "use a head for any length (--config_overrides head=centroid)."
             )
-
-
-def sample_rows(dataset: DatasetDict, limits: dict[str, int | None], seed: int) -> DatasetDict:
-    """`dataset` with at most so many rows of each split, drawn with `seed`; None keeps all."""
-    return DatasetDict(
-        {
-            split: rows.shuffle(seed=seed).select(range(limit))
-            if (limit := limits.get(split)) is not None and limit < len(rows)
-            else rows
-            for split, rows in dataset.items()
-        }
-    )
 
 
 def _label_feature(dataset: DatasetDict) -> Any:

@@ -1,0 +1,187 @@
+"""The command line of `examples/finetune.py`: arguments, help, and the data they name."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from datasets import DatasetDict
+from transformers import HfArgumentParser, TrainingArguments
+
+from hf_genomics.data.sequence_datasets import (
+    load_sequence_dataset,
+    load_sequence_files,
+    require_splits,
+    sample_rows,
+    split_off_validation,
+)
+from hf_genomics.training.recipes import RECIPES, Recipe
+
+
+@dataclass
+class ModelArguments:
+    """Which model, and how it is trained."""
+
+    model_name_or_path: str | None = field(
+        default=None, metadata={"help": "Folder or Hub id of a trained model to start from."}
+    )
+    model_type: str | None = field(
+        default=None,
+        metadata={"help": "Instead: type of a model with random weights, e.g. hyperbolic_cnn."},
+    )
+    config_overrides: str = field(
+        default="",
+        metadata={
+            "help": "With --model_type: fields of its configuration, as "
+            "geometry=euclidean,num_layers=3,reverse_complement=none."
+        },
+    )
+    recipe: str = field(
+        default="modern",
+        metadata={
+            "help": "Training recipe. Its numbers become the defaults of the other arguments.",
+            "choices": [*RECIPES],
+        },
+    )
+    trust_remote_code: bool = field(
+        default=False, metadata={"help": "Run the code that comes with --model_name_or_path."}
+    )
+    ignore_mismatched_sizes: bool = field(
+        default=False,
+        metadata={"help": "Start a new head where the checkpoint's does not fit the labels."},
+    )
+
+
+@dataclass
+class DataArguments:
+    """Which sequences, and how they are read."""
+
+    dataset_name: str | None = field(
+        default=None,
+        metadata={
+            "help": "Hub id; or a folder: with README configurations, with tables named train, "
+            "dev or validation, and test, or a tree of such folders; or one table of training "
+            "rows. Tables are CSV, TSV (both also .gz) or Parquet."
+        },
+    )
+    dataset_config_name: str | None = field(
+        default=None,
+        metadata={"help": "Configuration of the data set, e.g. prom_core_tata or mouse/2."},
+    )
+    train_file: str | None = field(
+        default=None, metadata={"help": "Instead of --dataset_name: table of training rows."}
+    )
+    validation_file: str | None = field(
+        default=None, metadata={"help": "Table to select the best epoch on."}
+    )
+    test_file: str | None = field(default=None, metadata={"help": "Table to report on, once."})
+    validation_fraction: float | None = field(
+        default=None,
+        metadata={"help": "Where there are no validation rows: share of train to set aside."},
+    )
+    sequence_column: str = field(
+        default="sequence", metadata={"help": "Column that holds the sequences."}
+    )
+    label_column: str = field(
+        default="label",
+        metadata={
+            "help": "Column that holds the labels: integers from 0 or text (classes), other "
+            "numbers (regression), lists of 0 and 1 (several labels a row)."
+        },
+    )
+    max_length: int | None = field(
+        default=None,
+        metadata={"help": "Most bases of a sequence. Default: the longest of all splits."},
+    )
+    truncation: bool = field(
+        default=False, metadata={"help": "Cut longer sequences, instead of an error."}
+    )
+    max_train_samples: int | None = field(
+        default=None, metadata={"help": "Train on so many rows, drawn with --seed."}
+    )
+    max_eval_samples: int | None = field(
+        default=None, metadata={"help": "The same for the validation split."}
+    )
+    max_test_samples: int | None = field(
+        default=None, metadata={"help": "The same for the test split."}
+    )
+    reverse_complement_probability: float | None = field(
+        default=None,
+        metadata={
+            "help": "Share of training sequences read from the other strand. Default: the recipe's."
+        },
+    )
+    cache_dir: str | None = field(
+        default=None, metadata={"help": "Where data and models of the Hub are kept."}
+    )
+
+    def load(self, seed: int) -> DatasetDict:
+        """The splits that the arguments name, at least `train` and `validation`.
+
+        Raises:
+            ValueError: As `load_sequence_dataset`, or there are no validation rows.
+        """
+        if self.dataset_name is not None:
+            dataset = load_sequence_dataset(
+                self.dataset_name,
+                self.dataset_config_name,
+                sequence_column=self.sequence_column,
+                label_column=self.label_column,
+                cache_dir=self.cache_dir,
+            )
+        else:
+            files = {
+                "train": self.train_file,
+                "validation": self.validation_file,
+                "test": self.test_file,
+            }
+            dataset = load_sequence_files(
+                {split: file for split, file in files.items() if file is not None},
+                sequence_column=self.sequence_column,
+                label_column=self.label_column,
+            )
+        if self.validation_fraction is not None and "validation" not in dataset:
+            dataset = split_off_validation(dataset, self.validation_fraction, seed)
+        require_splits(dataset, "train", "validation")
+        limits = {
+            "train": self.max_train_samples,
+            "validation": self.max_eval_samples,
+            "test": self.max_test_samples,
+        }
+        return sample_rows(dataset, limits, seed)
+
+
+def parse_arguments(
+    command: Sequence[str], description: str | None = None
+) -> tuple[ModelArguments, DataArguments, TrainingArguments, Recipe]:
+    """Reads a command line; explicit flags win over the recipe's defaults.
+
+    Exits with a message, as argparse does, where arguments are unknown or contradict one another.
+    """
+    # The recipe is read first, because it sets the defaults of everything else.
+    first = ArgumentParser(add_help=False, allow_abbrev=False)
+    first.add_argument("--recipe", default="modern")
+    recipe = RECIPES.get(first.parse_known_args(command)[0].recipe)
+    parser = HfArgumentParser(
+        [ModelArguments, DataArguments, TrainingArguments],  # type: ignore[list-item]
+        description=description,
+        formatter_class=RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.set_defaults(
+        **(recipe.training_arguments() if recipe else {}),
+        do_train=True,
+        remove_unused_columns=False,  # the collator needs `sequence`, which no model takes
+        dataloader_pin_memory=torch.cuda.is_available(),
+    )
+    model, data, training = parser.parse_args_into_dataclasses([*command])
+    if (model.model_name_or_path is None) == (model.model_type is None):
+        parser.error("give one of --model_name_or_path and --model_type")
+    if model.config_overrides and model.model_type is None:
+        parser.error("--config_overrides needs --model_type; a trained model keeps its own shape")
+    if (data.dataset_name is None) == (data.train_file is None):
+        parser.error("give one of --dataset_name and --train_file")
+    assert recipe is not None  # argparse has refused other names by now
+    return model, data, training, recipe
