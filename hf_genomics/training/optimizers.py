@@ -10,8 +10,10 @@ k curvature parameter as in geoopt: <x, x> = -x0^2 + |s|^2 = -k, sectional curva
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import torch
@@ -74,13 +76,15 @@ class RiemannianAdamW(Optimizer):
         points: Iterable[tuple[str, nn.Parameter, Curvature]] = (),
     ) -> None:
         self._curvatures: dict[Tensor, Curvature] = {}
+        distinct: dict[Any, Curvature] = {}
         for name, point, curvature in points:
             if point.ndim != 1:
                 raise ValueError(
                     f"the point {name!r} has shape {tuple(point.shape)}; "
                     "pass the space components of one point per parameter, shape (n,)."
                 )
-            self._curvatures[point] = curvature
+            # Equal calls are made once per step: a curvature costs as much as a point's whole move.
+            self._curvatures[point] = distinct.setdefault(_call(curvature), curvature)
         defaults = {
             "lr": lr,
             "betas": tuple(betas),
@@ -132,16 +136,18 @@ class RiemannianAdamW(Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
+        points = {id(point) for point in self._curvatures}  # hashing tensors 80 times is slow
+        split = []
         for group in self.param_groups:
-            with_gradient = [p for p in group["params"] if p.grad is not None]
+            moving = [p for p in group["params"] if p.grad is not None]
+            split.append([p for p in moving if id(p) not in points])
             # Points first: their gradients belong to the curvature the forward pass has seen.
-            for points in self._alike([p for p in with_gradient if p in self._curvatures]):
-                self._move_points(group, points)
-        for group in self.param_groups:
-            self._move_ordinary(
-                group,
-                [p for p in group["params"] if p.grad is not None and p not in self._curvatures],
-            )
+            if len(split[-1]) < len(moving):
+                for alike in self._alike([p for p in moving if id(p) in points]):
+                    self._move_points(group, alike)
+        for group, ordinary in zip(self.param_groups, split, strict=True):
+            if ordinary:
+                self._move_ordinary(group, ordinary)
         return loss
 
     def _alike(self, points: list[Tensor]) -> Iterator[list[Tensor]]:
@@ -159,14 +165,18 @@ class RiemannianAdamW(Optimizer):
 
     def _move_points(self, group: dict[str, Any], points: list[Tensor]) -> None:
         states = [self.state[point] for point in points]
+        moments = [state["exp_avg"] for state in states]
+        squares = [state["exp_avg_sq"] for state in states]
         # bfloat16 and float16 keep too few digits for the products below.
         dtype = torch.promote_types(points[0].dtype, torch.float32)
+        vectors = torch.stack([*points, *(point.grad for point in points), *moments])  # type: ignore[list-item]
+        s, gradient, m = vectors.to(dtype).unflatten(0, (3, len(points))).unbind(0)
         step = states[0]["step"] + 1
-        new = riemannian_adam_update(
-            torch.stack(points).to(dtype),
-            torch.stack([point.grad for point in points]).to(dtype),  # type: ignore[misc]
-            torch.stack([state["exp_avg"] for state in states]).to(dtype),
-            torch.stack([state["exp_avg_sq"] for state in states]).to(dtype)[:, None],
+        s, m, v = riemannian_adam_update(
+            s,
+            gradient,
+            m,
+            torch.stack(squares).to(dtype)[:, None],
             self._stack_curvatures(points).to(points[0].device, dtype)[:, None],
             step=step,
             lr=group["lr"],
@@ -174,20 +184,15 @@ class RiemannianAdamW(Optimizer):
             eps=group["eps"],
             weight_decay=group["weight_decay"],
         )
-        old = [*points, *(s["exp_avg"] for s in states), *(s["exp_avg_sq"] for s in states)]
-        rows = [row for column in (new[0], new[1], new[2][:, 0]) for row in column.unbind(0)]
-        torch._foreach_copy_(old, rows)
+        torch._foreach_copy_([*points, *moments, *squares], [*s, *m, *v.squeeze(1)])
         for state in states:
             state["step"] = step
 
     def _stack_curvatures(self, points: list[Tensor]) -> Tensor:
-        """Current k of each point, (P,). Equal callables are called once."""
-        known: dict[Curvature, Tensor] = {}
-        for point in points:
-            curvature = self._curvatures[point]
-            if curvature not in known:
-                known[curvature] = curvature().reshape(())
-        return torch.stack([known[self._curvatures[point]] for point in points])
+        """Current k of each point, (P,)."""
+        curvatures = [self._curvatures[point] for point in points]
+        current = {curvature: curvature().reshape(()) for curvature in dict.fromkeys(curvatures)}
+        return torch.stack([current[curvature] for curvature in curvatures])
 
     def _move_ordinary(self, group: dict[str, Any], parameters: list[Tensor]) -> None:
         states = [self.state[parameter] for parameter in parameters]
@@ -260,8 +265,9 @@ def riemannian_adam_update(
     square = (gradient * gradient).sum(-1, keepdim=True).addcdiv(slope * slope, k)
     m = m.lerp(gradient.addcmul(s, slope / k), 1 - beta1)
     v = v.lerp(square, 1 - beta2)
-    # distance moved per unit of |m|
-    rate = (v / (1 - beta2**step)).sqrt_().add_(eps).reciprocal_().mul_(lr / (1 - beta1**step))
+    # distance moved per unit of |m|, lr / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + eps)
+    root = math.sqrt(1 - beta2**step)
+    rate = (lr * root / (1 - beta1**step)) / v.sqrt().add_(eps * root)
 
     # |m|^2 = |m_s|^2 - <s, m_s>^2 / x0^2, as the sum |m_s - a s|^2 + k a^2 with a = <s, m_s> / x0^2
     a = (s * m).sum(-1, keepdim=True) / (s * s).sum(-1, keepdim=True).add_(k)
@@ -285,7 +291,8 @@ def parameter_groups(model: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
     Roles are told by what a parameter is, not by parts of its name: points are those that
     ``model.manifold_points()`` yields; curvatures are the parameters called ``raw_curvature``; norm
     parameters belong to a torch norm or to a module that its parent holds as ``norm``; biases are
-    called ``bias`` or are the offsets ``a`` of a Lorentz classifier. Everything else is a weight.
+    called ``bias`` or are the offsets ``a`` of a Lorentz classifier (their own names, not parts of
+    them). Everything else is a weight.
 
     Args:
         model: any model; one without ``manifold_points`` has no points.
@@ -312,10 +319,8 @@ def parameter_groups(model: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
             role = "points"
         elif own_name == "raw_curvature":
             role = "curvature"
-        elif id(parameter) in norms:
-            role = "norms"
-        elif own_name in BIAS_NAMES:
-            role = "biases"
+        elif id(parameter) in norms or own_name in BIAS_NAMES:
+            role = "norms_and_biases"
         else:
             role = "weights"
         roles[role].append(parameter)
@@ -338,7 +343,7 @@ def manifold_points(model: nn.Module) -> list[tuple[str, nn.Parameter, Curvature
     return [] if points is None else list(points())
 
 
-GROUP_ROLES = ("weights", "biases", "norms", "points", "curvature")
+GROUP_ROLES = ("weights", "norms_and_biases", "points", "curvature")
 BIAS_NAMES = frozenset({"bias", "a"})
 NORM_TYPES = (
     nn.modules.batchnorm._NormBase,  # batch and instance norms of every dimension
@@ -346,6 +351,13 @@ NORM_TYPES = (
     nn.GroupNorm,
     nn.RMSNorm,
 )
+
+
+def _call(curvature: Curvature) -> Any:
+    """What tells one callable from another; partials compare by identity, their parts do not."""
+    if isinstance(curvature, partial) and not curvature.keywords:
+        return curvature.func, curvature.args
+    return curvature
 
 
 def _check_options(group: dict[str, Any]) -> None:

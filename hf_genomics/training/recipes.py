@@ -74,11 +74,9 @@ class Recipe:
 
     def decay(self, role: str) -> float:
         """Weight decay of a parameter group by its role."""
-        inner = self.weight_decay if self.decay_norms_and_biases else 0.0
         decays = {
             "weights": self.weight_decay,
-            "biases": inner,
-            "norms": inner,
+            "norms_and_biases": self.weight_decay if self.decay_norms_and_biases else 0.0,
             "points": self.point_weight_decay,
             "curvature": 0.0,
         }
