@@ -1,7 +1,9 @@
 """What every test runs under: no network, a cache of its own, fixed seeds; and the real data."""
 
+import atexit
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -11,11 +13,12 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 # Caches of this run alone: nothing is read from or left in the user's.
-_CACHE = tempfile.TemporaryDirectory(prefix="hf_genomics_tests_", ignore_cleanup_errors=True)
+_CACHE = tempfile.mkdtemp(prefix="hf_genomics_tests_")
+atexit.register(shutil.rmtree, _CACHE, ignore_errors=True)
 
 # Read when the libraries are imported, and inherited by every process that a test starts.
 os.environ |= {
-    "HF_HOME": _CACHE.name,
+    "HF_HOME": _CACHE,
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_OFFLINE": os.environ.get("HF_HUB_OFFLINE", "1"),
     "MPLBACKEND": "Agg",
