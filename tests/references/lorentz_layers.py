@@ -120,9 +120,12 @@ def batch_norm(
 def running_statistics(
     old_mean: Tensor, old_var: Tensor, mean: Tensor, spread: Tensor, k: Tensor, momentum: float
 ) -> tuple[Tensor, Tensor]:
-    """Next running mean (a tangent vector at the origin, `(n + 1,)`) and running spread."""
+    """Next running mean and spread from points `old_mean`, `mean (n + 1,)`.
+
+    The next mean is given as it is stored: a tangent vector at the origin, `(n + 1,)`.
+    """
     weights = [1 - momentum, momentum]
-    point = centroid([expmap0(old_mean, k), mean], k, weights)
+    point = centroid([old_mean, mean], k, weights)
     return lorentz(k).logmap0(point), weights[0] * old_var + weights[1] * spread
 
 
