@@ -10,13 +10,18 @@ import os
 import re
 from collections import UserString
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, processors
 from transformers import BatchEncoding, PreTrainedTokenizerFast
 from transformers.tokenization_utils_base import TruncationStrategy
 from transformers.utils import PaddingStrategy, TensorType
+
+if TYPE_CHECKING:
+    from transformers import (
+        PreTrainedConfig,
+    )  # it imports torch, which reading a sequence needs not
 
 __all__ = ["DNATokenizer", "register_dna_tokenizer"]
 
@@ -121,6 +126,7 @@ class DNATokenizer(PreTrainedTokenizerFast):
     """
 
     model_input_names = ["input_ids", "attention_mask"]
+    _tokenizer: Any  # the base class sets it to None first
 
     def __init__(
         self,
@@ -171,7 +177,9 @@ class DNATokenizer(PreTrainedTokenizerFast):
 
     # Encoding: the look-up
 
-    def _encode_plus(self, text: Any, text_pair: Any = None, **options: Any) -> BatchEncoding:
+    def _encode_plus(  # type: ignore[override]  # the options are passed on as they are
+        self, text: Any, text_pair: Any = None, **options: Any
+    ) -> BatchEncoding:
         """Encodes by look-up where that can be done, else checks and asks `tokenizers`."""
         text = _as_text_or_list(text)
         if text_pair is None and self._look_up_applies(options):
@@ -239,7 +247,7 @@ class DNATokenizer(PreTrainedTokenizerFast):
         codes = characters.encode("ascii", "replace").translate(table, _SPACES)
         if _INVALID_CODE in codes:
             if self.on_invalid == "error":
-                raise self._invalid_character(sequence, where, split_special_tokens)
+                self._check(sequence, where, split_special_tokens)
             codes = codes.replace(bytes([_INVALID_CODE]), bytes([VOCABULARY["N"]]))
         return codes
 
@@ -248,7 +256,7 @@ class DNATokenizer(PreTrainedTokenizerFast):
     ) -> BatchEncoding:
         """Truncates, pads and wraps the token ids as `tokenizers` does."""
         tensors = options.get("return_tensors")
-        max_length = options.get("max_length")
+        max_length: Any = options.get("max_length")  # an int wherever it is used
         no_truncation = TruncationStrategy.DO_NOT_TRUNCATE
         if options.get("truncation_strategy", no_truncation) != no_truncation:
             if self.truncation_side == "right":
@@ -278,7 +286,7 @@ class DNATokenizer(PreTrainedTokenizerFast):
             "attention_mask": (1, 0),
             "special_tokens_mask": (0, 1),
         }
-        data = {"input_ids": layout.ids()}
+        data: dict[str, Any] = {"input_ids": layout.ids()}
         for name, (at_base, at_padding) in wanted.items():
             choice = options.get(f"return_{name}")
             if name in names if choice is None else choice:
@@ -300,11 +308,11 @@ class DNATokenizer(PreTrainedTokenizerFast):
         make_encodings = functools.partial(self._backend_encodings, text, dict(options))
         return LazyBatchEncoding(data, make_encodings, tensors)
 
-    def _backend_encodings(self, text: Any, options: dict[str, Any]) -> list[Any]:
+    def _backend_encodings(self, text: Any, options: dict[str, Any]) -> Sequence[Any]:
         if not isinstance(text, str) and len(text) == 0:
             return []
         options.update(return_tensors=None, verbose=False)
-        return super()._encode_plus(text=text, **options).encodings
+        return super()._encode_plus(text=text, **options).encodings or []
 
     # Encoding: checks
 
@@ -416,10 +424,11 @@ class DNATokenizer(PreTrainedTokenizerFast):
     # Loading and saving
 
     @classmethod
-    def convert_to_native_format(cls, **kwargs: Any) -> dict[str, Any]:
+    def convert_to_native_format(
+        cls, trust_remote_code: bool = False, **kwargs: Any
+    ) -> dict[str, Any]:
         """Checks that the files on disk hold this vocabulary; the pipeline itself is built here."""
-        for name in ("vocab_file", "trust_remote_code"):
-            kwargs.pop(name, None)
+        kwargs.pop("vocab_file", None)
         tokenizer_file = kwargs.pop("tokenizer_file", None)
         if tokenizer_file is not None and os.path.isfile(tokenizer_file):
             with open(tokenizer_file, encoding="utf-8") as file:
@@ -447,6 +456,8 @@ class DNATokenizer(PreTrainedTokenizerFast):
         config["tokenizer_class"] = "PreTrainedTokenizerFast"
         for name in ("auto_map", "is_local", "local_files_only"):
             config.pop(name, None)
+        if isinstance(extra := config.pop("extra_special_tokens", None), list):
+            config["additional_special_tokens"] = extra  # a list of the newer name stops 4.57
         _write(config_file, json.dumps(config, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
 
         # The backend's last call left its padding and truncation there; they are no part of it.
@@ -470,10 +481,11 @@ class LazyBatchEncoding(BatchEncoding):
     def __init__(
         self,
         data: dict[str, Any] | None = None,
-        make_encodings: Callable[[], list[Any]] | None = None,
+        make_encodings: Callable[[], Sequence[Any]] | None = None,
         tensor_type: str | None = None,
     ) -> None:
         self._make_encodings = make_encodings
+        self._made_encodings: Sequence[Any] | None = None
         super().__init__(data, tensor_type=tensor_type, n_sequences=1)
 
     @property
@@ -482,13 +494,13 @@ class LazyBatchEncoding(BatchEncoding):
         return self._made_encodings is not None or self._make_encodings is not None
 
     @property
-    def _encodings(self) -> list[Any] | None:
+    def _encodings(self) -> Sequence[Any] | None:
         if self._made_encodings is None and self._make_encodings is not None:
             self._made_encodings = self._make_encodings()
         return self._made_encodings
 
     @_encodings.setter
-    def _encodings(self, encodings: list[Any] | None) -> None:
+    def _encodings(self, encodings: Sequence[Any] | None) -> None:
         self._made_encodings = encodings
 
     def __getstate__(self) -> dict[str, Any]:
@@ -498,7 +510,7 @@ class LazyBatchEncoding(BatchEncoding):
         self.__dict__.update(state)
 
 
-def register_dna_tokenizer(config_class: type) -> None:
+def register_dna_tokenizer(config_class: "type[PreTrainedConfig]") -> None:
     """Makes `AutoTokenizer` give `DNATokenizer` for folders of this model type.
 
     A saved folder names the generic class, for processes without this package. Where it also holds
