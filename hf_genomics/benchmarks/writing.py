@@ -58,7 +58,7 @@ def write_dataset(
             function did not write.
     """
     path = Path(path).absolute()
-    _check_target(path, overwrite=overwrite)
+    check_target(path, overwrite=overwrite)
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.writing-{os.getpid()}")
     shutil.rmtree(aside, ignore_errors=True)
@@ -70,7 +70,8 @@ def write_dataset(
     return path
 
 
-def _check_target(path: Path, *, overwrite: bool) -> None:
+def check_target(path: Path, *, overwrite: bool) -> None:
+    """Raises the ValueError that `write_dataset` would raise for this folder."""
     if path.exists() and not path.is_dir():
         raise ValueError(f"{path} is a file; give a folder.")
     if not path.exists() or not any(path.iterdir()):

@@ -69,11 +69,11 @@ def test_clade_labels_are_monophyletic(depth):
         members = set(rows.leaves[rows.labels == label].tolist())
         # Climb from one member until the whole class is below: no other row may be below, too.
         node = next(iter(members))
-        while True:
-            below = clade_of_each_node(tree, np.array([node]))[rows.leaves] >= 0
-            if members <= set(rows.leaves[below].tolist()):
-                break
+        below = rows.leaves == node
+        while not members <= set(rows.leaves[below].tolist()):
             node = int(tree.parents[node])
+            assert node >= 0
+            below = clade_of_each_node(tree, np.array([node]))[rows.leaves] >= 0
         assert set(rows.labels[below]) == {label}
 
 

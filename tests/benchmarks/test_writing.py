@@ -23,7 +23,7 @@ def simulation() -> Simulation:
             num_test=6,
             length=30,
             seed=1,
-            num_leaves=8,
+            num_leaves=64,
         )
     )
 
@@ -69,7 +69,7 @@ def test_two_writes_of_one_seed_are_equal_byte_for_byte(simulation, tmp_path):
         num_test=6,
         length=30,
         seed=1,
-        num_leaves=8,
+        num_leaves=64,
     )
     first = contents(write(simulation, tmp_path / "a"))
     assert first == contents(write(simulate(parameters), tmp_path / "b"))

@@ -1,0 +1,137 @@
+"""The command line: what it writes, how it fails, and that its help is quick."""
+
+import inspect
+import json
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from datasets import load_dataset
+from typer.testing import CliRunner, Result
+
+from hf_genomics.benchmarks.parameters import Condition, SimulationParameters
+from hf_genomics.cli import app, simulate
+
+SMALL = ["--num-train", "12", "--num-validation", "4", "--num-test", "4", "--length", "30"]
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, [*arguments])
+
+
+@pytest.mark.parametrize("condition", list(Condition))
+def test_simulate_writes_a_folder_that_datasets_reads(condition, tmp_path):
+    result = run("simulate", condition, "--output", str(tmp_path / "data"), *SMALL)
+    assert result.exit_code == 0, result.output
+    assert "train 12, validation 4, test 4 rows of 30 bases" in result.output
+    loaded = load_dataset(str(tmp_path / "data"), condition.value, cache_dir=str(tmp_path / "c"))
+    assert {split: len(rows) for split, rows in loaded.items()} == {
+        "train": 12,
+        "validation": 4,
+        "test": 4,
+    }
+
+
+def test_every_option_reaches_the_simulator(tmp_path):
+    options = {
+        "seed": 5,
+        "tree": "birth-death",
+        "num_leaves": 40,
+        "height": 0.7,
+        "individual_branch_length": 0.1,
+        "clade_depth": 1,
+        "model": "jc69",
+        "kappa": 3.0,
+        "base_frequencies": [0.1, 0.2, 0.3, 0.4],
+        "gamma_shape": 0.5,
+        "death_rate": 0.25,
+        "split": "random",
+        "motif": "GATTACA",
+        "motif_length": 7,
+        "element_length": 9,
+    }
+    flags = []
+    for name, value in options.items():
+        flags.append(f"--{name.replace('_', '-')}")
+        flags.extend(map(str, value) if isinstance(value, list) else [str(value)])
+    result = run("simulate", "decayed-motif", "--output", str(tmp_path / "d"), *SMALL, *flags)
+    assert result.exit_code == 0, result.output
+    used = json.loads((tmp_path / "d" / "provenance.json").read_text())["parameters"]
+    assert {name: used[name] for name in options} == options
+
+
+def test_command_has_every_parameter_with_the_same_default():
+    flags = inspect.signature(simulate).parameters
+    for field in fields(SimulationParameters):
+        assert field.name in flags
+        if field.name in ("condition", "length", "seed") or field.name.startswith("num_t"):
+            continue
+        if field.name != "num_validation":
+            assert flags[field.name].default == field.default
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--num-leaves", "1"], "Error: num_leaves is 1; give an integer of at least 2."),
+        (["--tree", "balanced", "--num-leaves", "48"], "try 32 or 64"),
+        (["--height", "-1"], "Error: height is -1.0"),
+    ],
+)
+def test_user_mistakes_are_one_line_and_exit_code_two(arguments, message, tmp_path):
+    result = run("simulate", "clade", "--output", str(tmp_path / "data"), *SMALL, *arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "data").exists()
+
+
+def test_folder_with_files_is_refused_until_told_to_overwrite(tmp_path):
+    first = run("simulate", "motif", "--output", str(tmp_path / "data"), *SMALL)
+    again = run("simulate", "motif", "--output", str(tmp_path / "data"), *SMALL)
+    told = run("simulate", "motif", "--output", str(tmp_path / "data"), *SMALL, "--overwrite")
+    assert (first.exit_code, again.exit_code, told.exit_code) == (0, 2, 0)
+    assert "is not empty" in again.stderr
+
+
+def test_folder_that_cannot_be_made_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    result = run("simulate", "motif", "--output", str(tmp_path / "file" / "data"), *SMALL)
+    assert result.exit_code == 2
+    assert result.stderr.startswith("Error: ")
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_unknown_condition_names_the_known_ones(tmp_path):
+    result = run("simulate", "clades", "--output", str(tmp_path / "data"))
+    assert result.exit_code == 2
+    assert all(condition in result.stderr for condition in Condition)
+
+
+def test_help_describes_every_condition_with_an_example():
+    text = run("simulate", "--help").output
+    assert "Example: hf-genomics simulate clade" in text
+    assert all(f"{condition}:" in text for condition in Condition)
+
+
+def test_help_needs_neither_torch_nor_datasets(run_python: Callable[..., str]):
+    run_python(
+        "import sys\n"
+        "from hf_genomics.cli import app\n"
+        "app(['--help'], standalone_mode=False)\n"
+        "heavy = {'torch', 'datasets', 'numpy', 'transformers', 'scipy'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+
+
+def test_module_can_be_run_as_a_script(run_python: Callable[..., str], tmp_path: Path):
+    run_python(
+        "import runpy, sys\n"
+        f"sys.argv = ['hf-genomics', 'simulate', 'motif', '--output', 'data', *{SMALL!r}]\n"
+        "try:\n"
+        "    runpy.run_module('hf_genomics.cli', run_name='__main__')\n"
+        "except SystemExit as end:\n"
+        "    assert not end.code\n"
+    )
+    assert (tmp_path / "data" / "README.md").is_file()
