@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from .lorentz import (
     MAX_RADIUS,
     asinh,
+    boost_to_origin,
     expmap0,
     logmap0,
     normalize_time_like,
@@ -18,6 +19,12 @@ from .lorentz import (
     sinh_cosh,
     squared_norm,
     time_component,
+)
+from .lorentz_functions import (
+    BatchNormReLU,
+    centroid_of_centroids,
+    position_mean,
+    sequence_weights,
 )
 
 
@@ -77,36 +84,61 @@ class LorentzBatchNorm(nn.Module):
             Space components `(B, C, L)`, and the batch's `(centroid (C,), spread (1,))` in training
             mode (for [`update_running_statistics_`]), `None` in evaluation mode.
         """
-        k = k.to(y.dtype)
+        with torch.autocast(y.device.type, enabled=False):
+            k, gamma, beta = k.to(y.dtype), self.gamma.to(y.dtype), self.beta.to(y.dtype)
+            mean = spread = None
+            if not self.training:
+                mean = expmap0(
+                    self.running_mean.to(y.dtype), k=k, dim=0, max_radius=self.max_radius
+                )
+                spread = self.running_var.to(y.dtype)
+            function = self.formula if torch.compiler.is_compiling() else BatchNormReLU.apply
+            x, mean, spread = function(
+                y, k, gamma, beta, mean, spread, mask, residual, self.eps, self.max_radius
+            )
+        return x, (mean, spread) if self.training else None
+
+    @staticmethod
+    def formula(
+        y: Tensor,
+        k: Tensor,
+        gamma: Tensor,
+        beta: Tensor,
+        mean: Tensor | None,
+        spread: Tensor | None,
+        mask: Tensor | None,
+        residual: Tensor | None,
+        eps: float,
+        max_radius: float,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The layer in ordinary operations: what compilers fuse, and the twin of `BatchNormReLU`.
+
+        Args:
+            mean: point `(C,)` that is moved to the origin; `None` for the centroid of the batch.
+            spread: mean distance `(1,)` to it; `None` for that of the batch.
+
+        Returns:
+            Features `(B, C, L)`, and the `mean` and `spread` that were used.
+        """
         s, y0 = k.sqrt(), time_component(y, k=k)
-        statistics = None
-        if self.training:
-            mean = two_stage_centroid(y, y0, mask, k)
-        else:
-            mean = expmap0(self.running_mean.to(y.dtype), k=k, dim=0, max_radius=self.max_radius)
-
-        mean0 = time_component(mean, k=k, dim=0)
-        g = (y0 - torch.matmul(mean[None], y) / (s + mean0)) / s
-        z = y - mean[:, None] * g
-        norm = safe_sqrt(squared_norm(z))
-        d = s * asinh(norm / s)
-        if self.training:
-            spread = masked_mean(d, mask).reshape(1)
-            statistics = (mean, spread)
-        else:
-            spread = self.running_var.to(y.dtype)
-
-        gamma, beta = self.gamma.to(y.dtype), self.beta.to(y.dtype)
-        u = (gamma / (spread + self.eps) * d / s).clamp(-self.max_radius, self.max_radius)
+        of_batch = mean is None
+        if of_batch:
+            weights = torch.ones_like(y0) / y.shape[2] if mask is None else sequence_weights(mask)
+            average = torch.bmm(y, weights.transpose(1, 2)).squeeze(2)
+            mean = centroid_of_centroids(average, (y0 * weights).sum(2), mask, k)
+        z = boost_to_origin(y, mean[None, :, None], k=k)
+        r = safe_sqrt(squared_norm(z)) / s
+        a = asinh(r)
+        if of_batch:
+            spread = (s * position_mean(a, mask)).reshape(1)
+        u = (gamma / (spread + eps) * a).clamp(-max_radius, max_radius)
         sinh, cosh = sinh_cosh(u)
-        f = s * sinh / norm
+        f = sinh / r
         beta0 = time_component(beta, k=k, dim=0)
-        h = cosh + f * torch.matmul(beta[None], z) / (s * (s + beta0))
-        out = f * z + beta[:, None] * h
-        if residual is not None:
-            out = out + residual
-        out = F.relu(out)
-        return (out if mask is None else out * mask), statistics
+        q = (beta[:, None] * z).sum(1, keepdim=True)
+        x = f * z + beta[:, None] * (cosh + f * q / (s * (s + beta0)))
+        x = F.relu(x if residual is None else x + residual)
+        return (x if mask is None else x * mask), mean.detach(), spread.detach()
 
     @torch.no_grad()
     def update_running_statistics_(self, mean: Tensor, spread: Tensor, k: Tensor) -> None:
@@ -128,28 +160,3 @@ class LorentzBatchNorm(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{self.num_features}, eps={self.eps}, momentum={self.momentum}"
-
-
-def two_stage_centroid(y: Tensor, y0: Tensor, mask: Tensor | None, k: Tensor) -> Tensor:
-    """Centroid of the sequences' centroids: points `(B, C, L)`, times `(B, 1, L)` to `(C,)`."""
-    if mask is None:
-        points = normalize_time_like(y.mean(2), y0.mean(2), k=k)
-        mean, mean0 = points.mean(0), time_component(points, k=k).mean(0)
-    else:
-        count = mask.sum(2, keepdim=True)  # (B, 1, 1)
-        weights = (mask / count.clamp_min(1)).transpose(1, 2)  # (B, L, 1)
-        points = normalize_time_like(
-            torch.matmul(y, weights).squeeze(2), torch.matmul(y0, weights).squeeze(2), k=k
-        )
-        present = (count.squeeze(2) > 0).to(y.dtype)  # a sequence of padding alone has no centroid
-        present = present / present.sum().clamp_min(1)  # (B, 1)
-        mean = (present * points).sum(0)
-        mean0 = (present * time_component(points, k=k)).sum(0)
-    return normalize_time_like(mean, mean0, k=k, dim=0)
-
-
-def masked_mean(values: Tensor, mask: Tensor | None) -> Tensor:
-    """Mean of `values (B, 1, L)` over the positions that count."""
-    if mask is None:
-        return values.mean()
-    return (values * mask).sum() / mask.sum().clamp_min(1)

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .lorentz import squared_norm, time_component
+from .lorentz_functions import AddRankOne
 
 MAX_EXPONENT = 80.0  # exp(80) is a float32; a larger exponent only ever multiplies 0 here
 
@@ -72,7 +73,10 @@ class LorentzConv1d(nn.Module):
         with torch.autocast(x.device.type, enabled=False):
             K = self.kernel_size
             windows = F.avg_pool1d(squared, K, stride=1, padding=K // 2) * K
-            return torch.addcmul(y, self.time_weight.to(x.dtype)[:, None], (k + windows).sqrt())
+            w, t = self.time_weight.to(x.dtype), (k + windows).sqrt()
+            if torch.compiler.is_compiling():
+                return torch.addcmul(y, w[:, None], t)
+            return AddRankOne.apply(y, w, t)
 
 
 class LorentzMLR(nn.Module):

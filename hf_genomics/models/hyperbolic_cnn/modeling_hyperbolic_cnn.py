@@ -25,6 +25,7 @@ from .configuration_hyperbolic_cnn import HyperbolicCNNConfig
 from .euclidean_layers import EuclideanBatchNorm, EuclideanConv1d, EuclideanLinear
 from .lorentz import add_time, centroid, change_curvature_scale, squared_norm
 from .lorentz_batch_norm import LorentzBatchNorm
+from .lorentz_functions import SquaredNorm
 from .lorentz_layers import LorentzConv1d, LorentzLinear, LorentzMLR
 from .remote_code import code_files, save_complete
 
@@ -121,7 +122,9 @@ class HyperbolicCNNBlock(GradientCheckpointingLayer):
         return y, [first_statistics, second_statistics]
 
     def _squared(self, x: Tensor) -> Tensor | None:
-        return squared_norm(x) if self.lorentz else None
+        if not self.lorentz:
+            return None
+        return squared_norm(x) if torch.compiler.is_compiling() else SquaredNorm.apply(x)
 
     def update_running_statistics_(self, statistics, k: Tensor | None) -> None:
         """Moves the running statistics of the norms towards those of a batch."""
