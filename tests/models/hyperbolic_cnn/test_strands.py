@@ -1,0 +1,86 @@
+"""`reverse_complement="average"`: both strands of a sequence get the same answer."""
+
+import pytest
+import torch
+
+from hf_genomics.models.hyperbolic_cnn.modeling_hyperbolic_cnn import reverse_complement
+from tests.models.hyperbolic_cnn.tiny import PAD, random_ids, tiny_model
+
+COMPLEMENT = torch.tensor([3, 2, 1, 0, 4])
+
+
+def other_strand(ids):
+    """The reverse complement of every row, padding kept on the right."""
+    out = torch.full_like(ids, PAD)
+    for row, result in zip(ids, out, strict=True):
+        bases = row[row != PAD]
+        result[: len(bases)] = COMPLEMENT[bases].flip(0)
+    return out
+
+
+variants = pytest.mark.parametrize(
+    ("geometry", "head"),
+    [(g, h) for g in ("lorentz", "euclidean") for h in ("flatten", "centroid")],
+)
+
+
+@variants
+@pytest.mark.parametrize("training", [True, False])
+def test_logits_of_both_strands_are_equal(geometry, head, training):
+    model = tiny_model(
+        geometry=geometry, head=head, reverse_complement="average", initial_curvature=0.6
+    ).train(training)
+    ids = random_ids(14, 9, 5, 1, pad_to=17)
+    assert not torch.equal(ids, other_strand(ids))
+    logits = [model(strand).logits for strand in (ids, other_strand(ids))]
+    torch.testing.assert_close(*logits, rtol=1e-10, atol=1e-10)
+
+
+@variants
+def test_without_the_option_the_strands_differ(geometry, head):
+    model = tiny_model(geometry=geometry, head=head).eval()
+    ids = random_ids(14, 9)
+    assert (model(ids).logits - model(other_strand(ids)).logits).abs().max() > 1e-3
+
+
+@variants
+def test_hidden_states_are_those_of_the_given_strand(geometry, head):
+    both = tiny_model(geometry=geometry, head=head, reverse_complement="average").eval()
+    one = tiny_model(geometry=geometry, head=head).eval()
+    one.load_state_dict(both.state_dict())
+    ids = random_ids(14, 9)
+    found, expected = (m.model(ids, output_hidden_states=True) for m in (both, one))
+    torch.testing.assert_close(found.last_hidden_state, expected.last_hidden_state)
+    assert found.pooler_output.shape == expected.pooler_output.shape
+    for a, b in zip(found.hidden_states, expected.hidden_states, strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_embedding_is_the_midpoint_of_those_of_the_strands():
+    both = tiny_model(reverse_complement="average", initial_curvature=2.0).eval()
+    one = tiny_model(initial_curvature=2.0).eval()
+    one.load_state_dict(both.state_dict())
+    ids = random_ids(14, 9)
+    middle = both.model(ids).pooler_output
+    ends = [one.model(strand).pooler_output for strand in (ids, other_strand(ids))]
+    manifold = both.manifold()
+    total = manifold.dist(*ends)
+    for end in ends:
+        torch.testing.assert_close(manifold.dist(middle, end), total / 2, rtol=1e-8, atol=1e-8)
+
+
+def test_reverse_complement_of_features_by_hand():
+    """ACG and padding: the other strand is CGT and padding."""
+    eye = torch.eye(5)
+    x = torch.stack([*eye[[0, 1, 2]], torch.zeros(5)], 1)[None]
+    mask = torch.tensor([[[1.0, 1.0, 1.0, 0.0]]])
+    expected = torch.stack([*eye[[1, 2, 3]], torch.zeros(5)], 1)[None]
+    assert torch.equal(reverse_complement(x, mask), expected)
+    assert torch.equal(reverse_complement(x[..., :3], None), expected[..., :3])
+
+
+def test_reverse_complement_twice_is_the_sequence():
+    ids = random_ids(14, 9, 0, 1)
+    mask = (ids != PAD).double()[:, None]
+    x = torch.nn.functional.one_hot(ids, 6)[..., :5].double().transpose(1, 2)
+    assert torch.equal(reverse_complement(reverse_complement(x, mask), mask), x)
