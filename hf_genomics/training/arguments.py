@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -175,6 +176,9 @@ def parse_arguments(
         do_train=True,
         remove_unused_columns=False,  # the collator needs `sequence`, which no model takes
         dataloader_pin_memory=torch.cuda.is_available(),
+        # Without this, processes started on a machine without a GPU do not find one another: each
+        # trains the whole model, and all write to one folder.
+        use_cpu=not torch.accelerator.is_available(),
     )
     model, data, training = parser.parse_args_into_dataclasses([*command])
     if (model.model_name_or_path is None) == (model.model_type is None):
@@ -183,5 +187,16 @@ def parse_arguments(
         parser.error("--config_overrides needs --model_type; a trained model keeps its own shape")
     if (data.dataset_name is None) == (data.train_file is None):
         parser.error("give one of --dataset_name and --train_file")
+    _require_one_group(training)
     assert recipe is not None  # argparse has refused other names by now
     return model, data, training, recipe
+
+
+def _require_one_group(training: TrainingArguments) -> None:
+    """Processes that do not know of one another would all write to `output_dir`."""
+    launched = int(os.environ.get("WORLD_SIZE", "1"))
+    if training.world_size != launched:
+        raise ValueError(
+            f"{launched} processes were launched, but the Trainer knows of {training.world_size}: "
+            "pass --use_cpu where there is no GPU for each, or launch fewer."
+        )
