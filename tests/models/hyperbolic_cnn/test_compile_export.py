@@ -1,0 +1,133 @@
+"""The model in one graph: torch.compile, torch.export with a dynamic batch, and ONNX."""
+
+import shutil
+import warnings
+
+import pytest
+import torch
+
+from tests.models.hyperbolic_cnn.tiny import random_ids, set_curvatures_, tiny_model
+
+PER_BLOCK = [0.5, 2.0, 0.8, 1.6]
+
+networks = pytest.mark.parametrize(
+    "options",
+    [
+        {"geometry": "lorentz", "multi_curvature": False, "head": "flatten"},
+        {"geometry": "lorentz", "multi_curvature": True, "head": "flatten"},
+        {"geometry": "lorentz", "multi_curvature": True, "head": "centroid"},
+        {"geometry": "lorentz", "multi_curvature": True, "reverse_complement": "average"},
+        {"geometry": "euclidean", "head": "flatten"},
+        {"geometry": "euclidean", "head": "centroid"},
+    ],
+    ids=lambda options: "-".join(map(str, options.values())),
+)
+# torch's own compilers and exporters warn of their own future
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+    pytest.mark.filterwarnings("ignore::UserWarning:torch"),
+    pytest.mark.filterwarnings("ignore::UserWarning:copyreg"),
+]
+
+
+def network(options, dtype=torch.float32):
+    model = tiny_model(dtype, **options)
+    if options.get("multi_curvature"):
+        set_curvatures_(model, PER_BLOCK)
+    return model
+
+
+@pytest.fixture(autouse=True)
+def _fresh_compiler():
+    torch.compiler.reset()
+    yield
+    torch.compiler.reset()
+
+
+@networks
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("backend", ["eager", "inductor"])
+def test_one_compiled_graph_gives_the_same_logits_gradients_and_statistics(
+    options, training, backend
+):
+    if backend == "inductor" and shutil.which("g++") is None and shutil.which("clang++") is None:
+        pytest.skip("inductor needs a C++ compiler")
+    ids, labels = random_ids(14, 9, 4), torch.tensor([0, 2, 1])
+    model, twin = (network(options, torch.float64).train(training) for _ in range(2))
+    twin.load_state_dict(model.state_dict())
+    compiled = torch.compile(twin, fullgraph=True, backend=backend)
+
+    outputs = [m(ids, labels=labels) for m in (model, compiled)]
+
+    torch.testing.assert_close(outputs[1].logits, outputs[0].logits, rtol=1e-9, atol=1e-9)
+    for output in outputs:
+        output.loss.backward()
+    for (name, found), expected in zip(twin.named_parameters(), model.parameters(), strict=True):
+        torch.testing.assert_close(
+            found.grad, expected.grad, rtol=1e-7, atol=1e-9, msg=lambda m, n=name: f"{n}: {m}"
+        )
+    for found, expected in zip(twin.buffers(), model.buffers(), strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
+
+
+def example(length=20):
+    ids = random_ids(length, 9, 4, pad_to=length)
+    return ids, (ids != 5).long()
+
+
+@networks
+def test_an_exported_program_takes_any_batch_size(options):
+    model = network(options).eval()
+    batch = torch.export.Dim("batch", min=1, max=4096)
+    ids, mask = example()
+    program = torch.export.export(
+        model,
+        (ids, mask),
+        {"return_dict": False},
+        dynamic_shapes={
+            "input_ids": {0: batch},
+            "attention_mask": {0: batch},
+            "kwargs": {"return_dict": None},
+        },
+    )
+    for size in (1, 2, 7):
+        ids = random_ids(*([20, 11, 3] * 3)[:size], pad_to=20)
+        mask = (ids != 5).long()
+        (logits,) = program.module()(ids, mask, return_dict=False)
+        torch.testing.assert_close(logits, model(ids, mask).logits, rtol=1e-5, atol=1e-5)
+
+
+@networks
+def test_an_onnx_model_takes_any_batch_size(options, tmp_path):
+    pytest.importorskip("onnxscript", reason="torch.onnx needs onnxscript (the extra `onnx`)")
+    runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is in the extra `onnx`")
+    model = network(options).eval()
+    batch = torch.export.Dim("batch", min=1, max=4096)
+    file = tmp_path / "model.onnx"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter's own
+        torch.onnx.export(
+            model,
+            example(),
+            file,
+            kwargs={"return_dict": False},
+            input_names=["input_ids", "attention_mask"],
+            output_names=["logits"],
+            dynamic_shapes={
+                "input_ids": {0: batch},
+                "attention_mask": {0: batch},
+                "kwargs": {"return_dict": None},
+            },
+            dynamo=True,
+            verbose=False,
+        )
+    session = runtime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    for size in (1, 2, 7):
+        ids = random_ids(*([20, 11, 3] * 3)[:size], pad_to=20)
+        mask = (ids != 5).long()
+        feed = {"input_ids": ids.numpy(), "attention_mask": mask.numpy()}
+        (logits,) = session.run(["logits"], feed)
+        expected = model(ids, mask).logits.detach()
+        torch.testing.assert_close(torch.from_numpy(logits), expected, rtol=1e-5, atol=1e-5)

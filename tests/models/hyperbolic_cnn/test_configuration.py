@@ -1,0 +1,105 @@
+"""The configuration: the paper's model by default, and no network that cannot be built."""
+
+import pytest
+from huggingface_hub.errors import StrictDataclassError
+
+from hf_genomics import HyperbolicCNNConfig, HyperbolicCNNForSequenceClassification
+
+
+def test_defaults_are_the_papers_single_curvature_network():
+    config = HyperbolicCNNConfig()
+    expected = {
+        "geometry": "lorentz",
+        "multi_curvature": False,
+        "num_channels": 32,
+        "embedding_dim": 528,
+        "num_layers": 3,
+        "kernel_size": 9,
+        "head": "flatten",
+        "initial_curvature": 1.0,
+        "learnable_curvature": True,
+        "max_radius": 10.0,
+        "batch_norm_eps": 1e-5,
+        "batch_norm_momentum": 0.1,
+        "initializer_range": 0.02,
+        "reverse_complement": None,
+        "num_labels": 2,
+    }
+    assert {field: getattr(config, field) for field in expected} == expected
+
+
+def test_names_common_to_all_models_are_understood():
+    config = HyperbolicCNNConfig(num_channels=16, num_layers=2)
+    assert (config.hidden_size, config.num_hidden_layers) == (16, 2)
+
+
+@pytest.mark.parametrize(
+    ("geometry", "multi", "expected"),
+    [("lorentz", False, 1), ("lorentz", True, 5), ("euclidean", False, 0), ("euclidean", True, 0)],
+)
+def test_number_of_curvatures(geometry, multi, expected):
+    config = HyperbolicCNNConfig(geometry=geometry, multi_curvature=multi, num_layers=4)
+    assert config.num_curvatures == expected
+
+
+WRONG = [
+    ({"geometry": "poincare"}, r"geometry must be one of .*'lorentz', 'euclidean'.*'poincare'"),
+    ({"head": "mean"}, r"head must be one of .*'flatten', 'centroid'.*'mean'"),
+    ({"reverse_complement": "sum"}, r"reverse_complement must be one of .*'average'.*'sum'"),
+    ({"num_channels": 1}, "num_channels must be at least 2, got 1"),
+    ({"embedding_dim": 1}, "embedding_dim must be at least 2, got 1"),
+    ({"num_layers": 0}, "num_layers must be at least 1, got 0"),
+    ({"vocab_size": 4}, "vocab_size must be at least 5, got 4"),
+    ({"kernel_size": 8}, "kernel_size must be odd .* got 8"),
+    ({"max_length": None}, "needs max_length.* got None; pass max_length, or head='centroid'"),
+    ({"max_length": 0}, "needs max_length.* got 0"),
+    ({"initial_curvature": 0.0}, "initial_curvature must be positive, got 0"),
+    ({"initial_curvature": -1.0}, "initial_curvature must be positive, got -1"),
+    ({"initial_curvature": float("nan")}, "initial_curvature must be positive, got nan"),
+    ({"max_radius": 0.0}, "max_radius must be positive, got 0"),
+    ({"batch_norm_eps": 0.0}, "batch_norm_eps must be positive, got 0"),
+    ({"batch_norm_momentum": 1.5}, r"batch_norm_momentum must lie in \[0, 1\], got 1.5"),
+    ({"num_layers": "three"}, "num_layers"),
+    ({"multi_curvature": "yes"}, "multi_curvature"),
+    ({"kernel_size": 9.5}, "kernel_size"),
+]
+
+
+@pytest.mark.parametrize(("fields", "message"), WRONG, ids=lambda value: str(value)[:40])
+def test_a_network_that_cannot_be_built_is_refused_with_the_value_and_what_is_allowed(
+    fields, message
+):
+    with pytest.raises((StrictDataclassError, ValueError, TypeError), match=f"(?s){message}"):
+        HyperbolicCNNConfig(**fields)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"head": "centroid", "max_length": None},
+        {"num_channels": 2, "embedding_dim": 2, "num_layers": 1, "kernel_size": 1, "max_length": 1},
+        {"initial_curvature": 2, "max_radius": 5},
+        {"pad_token_id": None},
+        {"batch_norm_momentum": 1.0},
+        {"num_labels": 1, "problem_type": "regression"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("geometry", ["lorentz", "euclidean"])
+def test_the_smallest_and_rarest_choices_make_a_network(fields, geometry):
+    small = {"num_channels": 4, "embedding_dim": 4, "max_length": 8}
+    config = HyperbolicCNNConfig(**small | {"geometry": geometry} | fields)
+    model = HyperbolicCNNForSequenceClassification(config)
+    assert model.config.num_labels == len(model.config.id2label)
+
+
+def test_a_dictionary_of_another_family_is_refused():
+    with pytest.raises(ValueError, match="type 'bert', but HyperbolicCNNConfig builds"):
+        HyperbolicCNNConfig.from_dict({"model_type": "bert", "hidden_size": 8})
+
+
+def test_a_dictionary_gives_the_configuration_back():
+    config = HyperbolicCNNConfig(num_channels=8, head="centroid", id2label={0: "no", 1: "yes"})
+    again = HyperbolicCNNConfig.from_dict(config.to_dict())
+    assert again.to_dict() == config.to_dict()
+    assert again.id2label == {0: "no", 1: "yes"}

@@ -1,0 +1,144 @@
+"""The functions with derivatives by hand against the same formulas in ordinary autograd."""
+
+import itertools
+
+import pytest
+import torch
+
+from hf_genomics.models.hyperbolic_cnn.lorentz_batch_norm import LorentzBatchNorm
+from hf_genomics.models.hyperbolic_cnn.lorentz_functions import (
+    AddRankOne,
+    BatchNormReLU,
+    SquaredNorm,
+    batch_slices,
+)
+
+CASES = list(itertools.product([True, False], repeat=3))
+EPS = 1e-5
+
+
+def normal(*shape, dtype=torch.float64):
+    return torch.randn(*shape, dtype=dtype).requires_grad_()
+
+
+def inputs_of_batch_norm(B, C, L, of_batch, masked, with_residual, gamma=1.3, dtype=torch.float64):
+    """Arguments of `BatchNormReLU`, and which of them ask for a gradient."""
+    mask = None
+    if masked:
+        lengths = torch.randint(1, L + 1, (B, 1, 1))
+        mask = (torch.arange(L) < lengths).to(dtype)
+    return [
+        normal(B, C, L, dtype=dtype),
+        torch.tensor(0.6, dtype=dtype, requires_grad=True),
+        torch.tensor([gamma], dtype=dtype, requires_grad=True),
+        (0.4 * normal(C, dtype=dtype)).detach().requires_grad_(),
+        None if of_batch else (0.4 * normal(C, dtype=dtype)).detach().requires_grad_(),
+        None if of_batch else torch.tensor([1.7], dtype=dtype, requires_grad=True),
+        mask,
+        normal(B, C, L, dtype=dtype) if with_residual else None,
+    ]
+
+
+def assert_same(inputs, max_radius, accuracy=1e-11):
+    results = []
+    wanted = [t for t in inputs if t is not None and t.requires_grad]
+    for function in (BatchNormReLU.apply, LorentzBatchNorm.formula):
+        x, mean, spread = function(*inputs, EPS, max_radius)
+        direction = torch.cos(torch.arange(x.numel(), dtype=x.dtype)).reshape(x.shape)
+        results.append((x, mean, spread, torch.autograd.grad((x * direction).sum(), wanted)))
+    for ours, plain in zip(results[0][:3], results[1][:3], strict=True):
+        torch.testing.assert_close(ours, plain, rtol=accuracy, atol=accuracy)
+    for ours, plain in zip(results[0][3], results[1][3], strict=True):
+        scale = plain.abs().max().item()
+        torch.testing.assert_close(ours, plain, rtol=accuracy, atol=accuracy * max(scale, 1))
+
+
+@pytest.mark.parametrize(("of_batch", "masked", "with_residual"), CASES)
+@pytest.mark.parametrize("max_radius", [10.0, 0.9], ids=["free", "clamped"])
+@pytest.mark.parametrize("gamma", [1.3, -0.8])
+def test_batch_norm_by_hand_is_the_formula(of_batch, masked, with_residual, max_radius, gamma):
+    inputs = inputs_of_batch_norm(4, 5, 7, of_batch, masked, with_residual, gamma)
+    assert_same(inputs, max_radius)
+
+
+@pytest.mark.parametrize(("of_batch", "masked", "with_residual"), CASES)
+def test_batch_norm_in_several_slices_is_the_formula(of_batch, masked, with_residual):
+    """A batch larger than what is worked on at once, with a last slice that is not full."""
+    inputs = inputs_of_batch_norm(7, 16, 4000, of_batch, masked, with_residual)
+    sizes = [len(inputs[0][part]) for part in batch_slices(inputs[0])]
+    assert sizes == [4, 3]
+    assert_same(inputs, 10.0, accuracy=1e-9)
+
+
+@pytest.mark.parametrize(
+    "asking", [["y"], ["beta"], ["gamma"], ["k"], ["residual"], ["y", "residual"], ["beta", "k"]]
+)
+def test_only_the_gradients_that_are_asked_for_are_needed(asking):
+    inputs = inputs_of_batch_norm(3, 4, 6, True, False, True)
+    names = ["y", "k", "gamma", "beta", "mean", "spread", "mask", "residual"]
+    for name, tensor in zip(names, inputs, strict=True):
+        if tensor is not None:
+            tensor.requires_grad_(name in asking)
+    assert_same(inputs, 10.0)
+
+
+def test_batch_norm_does_not_change_what_it_is_given():
+    inputs = inputs_of_batch_norm(3, 4, 6, True, True, True)
+    before = [None if t is None else t.detach().clone() for t in inputs]
+    x, _, _ = BatchNormReLU.apply(*inputs, EPS, 10.0)
+    gradient = torch.randn_like(x)
+    kept = gradient.clone()
+    x.backward(gradient)
+    assert torch.equal(gradient, kept)
+    for tensor, copy in zip(inputs, before, strict=True):
+        assert tensor is None or torch.equal(tensor, copy)
+
+
+def test_a_gradient_may_be_taken_twice_when_the_graph_is_kept():
+    inputs = inputs_of_batch_norm(3, 4, 6, True, True, True)
+    x, _, _ = BatchNormReLU.apply(*inputs, EPS, 10.0)
+    first, second = (
+        torch.autograd.grad(x.sum(), [inputs[0], inputs[7]], retain_graph=True) for _ in range(2)
+    )
+    for a, b in zip(first, second, strict=True):
+        assert torch.equal(a, b)
+
+
+def test_batch_norm_takes_tensors_that_are_not_contiguous():
+    inputs = inputs_of_batch_norm(3, 6, 6, True, False, True)
+    plain, _, _ = BatchNormReLU.apply(*inputs, EPS, 10.0)
+    turned = list(inputs)
+    for i in (0, 7):
+        turned[i] = inputs[i].detach().transpose(1, 2).contiguous().transpose(1, 2).requires_grad_()
+        assert not turned[i].is_contiguous()
+    found, _, _ = BatchNormReLU.apply(*turned, EPS, 10.0)
+    torch.testing.assert_close(found, plain)
+    assert_same(turned, 10.0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_batch_norm_by_hand_is_finite_where_all_points_are_equal(dtype):
+    inputs = inputs_of_batch_norm(3, 4, 6, True, False, False, dtype=dtype)
+    inputs[0] = torch.full((3, 4, 6), 0.5, dtype=dtype, requires_grad=True)
+    x, _, _ = BatchNormReLU.apply(*inputs, EPS, 10.0)
+    gradients = torch.autograd.grad(x.sum(), [t for t in inputs if t is not None])
+    assert all(g.isfinite().all() for g in gradients)
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 6), (7, 16, 4000), (1, 1, 1)])
+def test_squared_norm_by_hand_is_that_of_autograd(shape):
+    x = normal(*shape)
+    out, plain = SquaredNorm.apply(x), x.square().sum(1, keepdim=True)
+    torch.testing.assert_close(out, plain)
+    gradients = [torch.autograd.grad((t * t).sum(), x)[0] for t in (out, plain)]
+    torch.testing.assert_close(*gradients)
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 6), (7, 16, 4000), (1, 1, 1)])
+def test_adding_a_rank_one_term_by_hand_is_that_of_autograd(shape):
+    y, w, t = normal(*shape), normal(shape[1]), normal(shape[0], 1, shape[2])
+    out, plain = AddRankOne.apply(y, w, t), y + w[:, None] * t
+    torch.testing.assert_close(out, plain)
+    gradients = [torch.autograd.grad(result.sin().sum(), [y, w, t]) for result in (out, plain)]
+    for ours, expected in zip(*gradients, strict=True):
+        torch.testing.assert_close(ours, expected)

@@ -1,0 +1,160 @@
+"""No NaN and no infinity, forward and backward, in every precision; and how exact each one is."""
+
+import pytest
+import torch
+
+from tests.models.hyperbolic_cnn.tiny import random_ids, set_curvatures_, tiny_model
+
+PER_BLOCK = [0.5, 2.0, 0.8, 1.6]
+
+geometries = pytest.mark.parametrize("geometry", ["lorentz", "euclidean"])
+heads = pytest.mark.parametrize("head", ["flatten", "centroid"])
+
+
+def assert_all_finite(model, output):
+    output.loss.backward()
+    for tensor in (output.loss, output.logits, *output.hidden_states, *model.buffers()):
+        assert tensor.isfinite().all()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad.isfinite().all(), name
+
+
+def run(model, *lengths):
+    ids = random_ids(*lengths)
+    labels = torch.arange(len(lengths)) % 3
+    return model(ids, labels=labels, output_hidden_states=True)
+
+
+WEIGHTS = {
+    "origin": 0.0,  # every point of the network is the origin
+    "near_origin": 1e-8,
+    "tiny": 1e-3,
+    "large": 10.0,
+    "huge": 1e4,  # the radius is clamped everywhere
+}
+
+
+@pytest.mark.parametrize("scale", WEIGHTS.values(), ids=WEIGHTS)
+@pytest.mark.parametrize("k", [0.5, 1.0, 2.0])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("training", [True, False])
+@heads
+def test_everything_is_finite_from_the_origin_to_the_clamp(scale, k, dtype, training, head):
+    model = tiny_model(dtype, multi_curvature=True, head=head, initial_curvature=k)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if ".conv." in name or ".linear." in name:
+                parameter.mul_(scale)
+            elif name.endswith("beta"):
+                parameter.mul_(min(scale, 1.0))
+            elif name.endswith("gamma"):
+                parameter.mul_(min(scale, 10.0))
+    assert_all_finite(model, run(model.train(training), 14, 9, 1))
+
+
+@pytest.mark.parametrize("offset", [10.0, 50.0, -50.0, 1000.0])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_everything_is_finite_for_any_offset_of_the_classifier(offset, dtype):
+    model = tiny_model(dtype, initial_curvature=0.5)
+    model.classifier.a.data.fill_(offset)
+    output = run(model, 14, 9)
+    assert output.logits.abs().max() > abs(offset) / 10
+    assert_all_finite(model, output)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_sequences_that_are_all_alike_have_no_spread_and_finite_gradients(training):
+    model = tiny_model(torch.float32, initial_curvature=2.0).train(training)
+    ids = torch.zeros(4, 20, dtype=torch.long)
+    labels = torch.tensor([0, 1, 2, 0])
+    assert_all_finite(model, model(ids, labels=labels, output_hidden_states=True))
+
+
+@geometries
+@heads
+@pytest.mark.parametrize("training", [True, False])
+def test_everything_is_finite_under_bfloat16_autocast(geometry, head, training):
+    model = tiny_model(torch.float32, geometry=geometry, head=head, multi_curvature=True)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        output = run(model.train(training), 14, 9, 1)
+    assert_all_finite(model, output)
+
+
+@pytest.mark.parametrize("scale", [1e-8, 1e4])
+def test_far_and_near_inputs_are_finite_under_bfloat16_autocast(scale):
+    model = tiny_model(torch.float32, multi_curvature=True)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if ".conv." in name or ".linear." in name:
+                parameter.mul_(scale)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        output = run(model, 14, 9, 1)
+    assert_all_finite(model, output)
+
+
+@heads
+def test_geometry_stays_in_float32_under_autocast(head):
+    """Points are on their manifold to float32 rounding, and the convolution is in bfloat16."""
+    model = tiny_model(torch.float32, multi_curvature=True, head=head)
+    set_curvatures_(model, PER_BLOCK)
+    seen = []
+    conv = model.model.blocks[0].layers[0].conv.space
+    conv.register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))
+    ids = random_ids(14, 9)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        output = model.model(ids, output_hidden_states=True)
+        logits = model(ids).logits
+    assert seen == [torch.bfloat16] * 2
+    assert logits.dtype == torch.float32
+    for i, state in enumerate((*output.hidden_states, output.pooler_output)):
+        k = model.curvatures().double()[min(i, 3)]
+        assert state.dtype == torch.float32
+        x = state.double()
+        inner = -x[..., 0].square() + x[..., 1:].square().sum(-1)
+        error = (inner + k).abs() / x[..., 0].square()
+        assert error.max() < 5e-7
+    assert model.model.curvature.at(0).dtype == torch.float32
+
+
+def relative_difference(found, expected):
+    """Root mean square of the difference over that of what is expected."""
+    found, expected = found.double(), expected.double()
+    return ((found - expected).square().mean() / expected.square().mean()).sqrt().item()
+
+
+def logits_in(dtype, ids, autocast=None, training=False, **options):
+    torch.manual_seed(3)
+    model = tiny_model(torch.float64, **options).train(training)
+    model = cast(model, dtype)
+    with torch.autocast("cpu", dtype=autocast or torch.bfloat16, enabled=autocast is not None):
+        return model(ids).logits
+
+
+def cast(model, dtype):
+    """What `from_pretrained(..., dtype=dtype)` makes: norms, curvatures, classifier in float32."""
+    keep = model._keep_in_fp32_modules_strict if dtype == torch.bfloat16 else []
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        kept = any(part in name.split(".") for part in keep)
+        tensor.data = tensor.data.to(torch.float32 if kept else dtype)
+    return model
+
+
+# measured on a CPU over all cases below: 1e-7 to 3e-6 in float32, 0.001 to 0.010 in bfloat16
+PRECISIONS = {
+    "float32": ({"dtype": torch.float32}, 1e-5),
+    "bfloat16 autocast": ({"dtype": torch.float32, "autocast": torch.bfloat16}, 0.03),
+    "bfloat16 weights": ({"dtype": torch.bfloat16}, 0.03),
+}
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("training", [True, False])
+@geometries
+@heads
+def test_logits_of_every_precision_are_close_to_float64(precision, training, geometry, head):
+    options, bound = PRECISIONS[precision]
+    model = {"geometry": geometry, "head": head, "training": training, "num_channels": 8}
+    ids = random_ids(*range(5, 21))
+    exact = logits_in(torch.float64, ids, **model)
+    found = logits_in(ids=ids, **options, **model)
+    assert relative_difference(found, exact) < bound
