@@ -10,7 +10,7 @@ import os
 import re
 from collections import UserString
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, processors
@@ -18,12 +18,7 @@ from transformers import BatchEncoding, PreTrainedTokenizerFast
 from transformers.tokenization_utils_base import TruncationStrategy
 from transformers.utils import PaddingStrategy, TensorType
 
-if TYPE_CHECKING:
-    from transformers import (
-        PreTrainedConfig,
-    )  # it imports torch, which reading a sequence needs not
-
-__all__ = ["DNATokenizer", "register_dna_tokenizer"]
+__all__ = ["DNATokenizer"]
 
 VOCABULARY = {"A": 0, "C": 1, "G": 2, "T": 3, "N": 4, "-": 5}
 PAD_TOKEN = "-"
@@ -508,29 +503,6 @@ class LazyBatchEncoding(BatchEncoding):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-
-
-def register_dna_tokenizer(config_class: "type[PreTrainedConfig]") -> None:
-    """Makes `AutoTokenizer` give `DNATokenizer` for folders of this model type.
-
-    A saved folder names the generic class, for processes without this package. Where it also holds
-    a `config.json`, `AutoTokenizer` prefers the class registered here. May be called again.
-
-    Args:
-        config_class: a `PreTrainedConfig` subclass with its `model_type`.
-    """
-    from transformers import AutoTokenizer
-    from transformers.models.auto import tokenization_auto
-
-    AutoTokenizer.register(config_class, tokenizer_class=DNATokenizer, exist_ok=True)
-    # `register` alone does not overrule the class named in tokenizer_config.json. These tables do;
-    # they are no public interface, so a release without them just loads the generic class.
-    names = getattr(tokenization_auto, "TOKENIZER_MAPPING_NAMES", None)
-    overruled = getattr(tokenization_auto, "MODELS_WITH_INCORRECT_HUB_TOKENIZER_CLASS", None)
-    registered = getattr(tokenization_auto, "REGISTERED_TOKENIZER_CLASSES", {})
-    if names is not None and overruled is not None and DNATokenizer.__name__ in registered:
-        names[config_class.model_type] = DNATokenizer.__name__
-        overruled.add(config_class.model_type)
 
 
 class _ArrayLayout:

@@ -17,19 +17,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tokenizers import AddedToken
 from transformers import (
-    AutoConfig,
     AutoTokenizer,
     BatchEncoding,
     BertConfig,
     DataCollatorForLanguageModeling,
     DataCollatorWithPadding,
-    PreTrainedConfig,
     PreTrainedTokenizerFast,
 )
 from transformers.tokenization_utils_base import PaddingStrategy, TruncationStrategy
 
-from hf_genomics import DNATokenizer
-from hf_genomics.tokenization_dna import IUPAC_CODES, LazyBatchEncoding, register_dna_tokenizer
+from hf_genomics import DNATokenizer, HyperbolicCNNConfig
+from hf_genomics.tokenization_dna import IUPAC_CODES, LazyBatchEncoding
 
 ALPHABET = "ACGTUN" + IUPAC_CODES
 VALID = ALPHABET + ALPHABET.lower() + "- \t\n\r\v\f"
@@ -512,18 +510,11 @@ def test_another_vocabulary_is_refused(folder) -> None:
         DNATokenizer.from_pretrained(folder)
 
 
-class TinyDNAConfig(PreTrainedConfig):
-    model_type = "tiny_dna_for_tokenizer_test"
-
-
-def test_auto_tokenizer_prefers_the_class_registered_for_a_model(folder) -> None:
-    AutoConfig.register(TinyDNAConfig.model_type, TinyDNAConfig, exist_ok=True)
-    TinyDNAConfig().save_pretrained(folder)
-    for _ in range(2):
-        register_dna_tokenizer(TinyDNAConfig)
-        assert type(AutoTokenizer.from_pretrained(folder)) is DNATokenizer
+def test_auto_tokenizer_gives_the_fast_class_for_our_models(folder) -> None:
+    HyperbolicCNNConfig().save_pretrained(folder)
+    assert type(AutoTokenizer.from_pretrained(folder)) is DNATokenizer
     BertConfig().save_pretrained(folder)
-    assert type(AutoTokenizer.from_pretrained(folder)) is not DNATokenizer
+    assert type(AutoTokenizer.from_pretrained(folder)) is PreTrainedTokenizerFast
 
 
 def test_reading_needs_no_torch(run_python) -> None:
