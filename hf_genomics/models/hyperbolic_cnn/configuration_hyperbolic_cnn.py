@@ -1,5 +1,7 @@
 """Configuration of the hyperbolic CNN for DNA (HGE, Khan et al., ICLR 2025, arXiv 2507.21648)."""
 
+from typing import Any
+
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 
@@ -12,9 +14,9 @@ REVERSE_COMPLEMENTS = (None, "average")
 class HyperbolicCNNConfig(PreTrainedConfig):
     """Sizes and options of a [`HyperbolicCNNModel`]; the defaults build the paper's HCNN-S.
 
-    Convention: a point lies on the hyperboloid `{x : <x, x>_L = -x_0^2 + |x_space|^2 = -k, x_0 > 0}`
-    of curvature parameter `k > 0`. This is geoopt's k; the sectional curvature is `-1/k`, and the
-    paper writes K for it.
+    Convention: a point lies on the hyperboloid `{x : <x, x>_L = -x_0^2 + |x_s|^2 = -k, x_0 > 0}` of
+    curvature parameter `k > 0`. This is geoopt's k; the sectional curvature is `-1/k`, which the
+    papers call K.
 
     Args:
         geometry: `"lorentz"`, or `"euclidean"` for the twin of the same graph in flat space.
@@ -75,17 +77,17 @@ class HyperbolicCNNConfig(PreTrainedConfig):
     pad_token_id: int | None = 5
 
     @classmethod
-    def from_dict(cls, config_dict, **kwargs):
+    def from_dict(cls, config_dict: dict[str, Any], **kwargs: Any) -> Any:
         given = config_dict.get("model_type", cls.model_type)
         if given != cls.model_type:
             raise ValueError(
                 f"the configuration is of a model of type {given!r}, but {cls.__name__} builds "
-                f"{cls.model_type!r}; load it with AutoConfig and AutoModel, or with the classes of "
-                f"its own family."
+                f"{cls.model_type!r}; load it with AutoConfig and AutoModel, or with the classes "
+                f"of its own family."
             )
         return super().from_dict(config_dict, **kwargs)
 
-    def validate_choices(self):
+    def validate_choices(self) -> None:
         for field, allowed in (
             ("geometry", GEOMETRIES),
             ("head", HEADS),
@@ -94,7 +96,7 @@ class HyperbolicCNNConfig(PreTrainedConfig):
             if getattr(self, field) not in allowed:
                 raise ValueError(f"{field} must be one of {allowed}, got {getattr(self, field)!r}.")
 
-    def validate_sizes(self):
+    def validate_sizes(self) -> None:
         minima = {"num_channels": 2, "embedding_dim": 2, "num_layers": 1, "kernel_size": 1}
         for field, minimum in (minima | {"vocab_size": 5}).items():
             if getattr(self, field) < minimum:
@@ -109,7 +111,7 @@ class HyperbolicCNNConfig(PreTrainedConfig):
                 f"{self.max_length}; pass max_length, or head='centroid' for any length."
             )
 
-    def validate_geometry(self):
+    def validate_geometry(self) -> None:
         for field in ("initial_curvature", "max_radius", "batch_norm_eps"):
             if not getattr(self, field) > 0:
                 raise ValueError(f"{field} must be positive, got {getattr(self, field)}.")

@@ -59,8 +59,8 @@ class EuclideanBatchNorm(nn.Module):
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.weight = nn.Parameter(torch.empty(num_features))
         self.bias = nn.Parameter(torch.empty(num_features))
-        self.register_buffer("running_mean", torch.empty(num_features))
-        self.register_buffer("running_var", torch.empty(num_features))
+        self.register_buffer("running_mean", torch.zeros(num_features))
+        self.register_buffer("running_var", torch.ones(num_features))
 
     def forward(
         self,
@@ -90,9 +90,9 @@ class EuclideanBatchNorm(nn.Module):
                 out, mean, inverse_std = torch.native_batch_norm(
                     y, weight, bias, None, None, True, 0.0, self.eps
                 )
-                count = y.shape[0] * y.shape[2]
+                positions = y.shape[0] * y.shape[2]
                 var = inverse_std**-2 - self.eps
-                statistics = (mean, var * (count / max(count - 1, 1)))
+                statistics = (mean, var * (positions / max(positions - 1, 1)))
             else:
                 count = mask.sum()
                 mean = (y * mask).sum((0, 2)) / count.clamp_min(1)
@@ -106,7 +106,9 @@ class EuclideanBatchNorm(nn.Module):
             return (out if mask is None else out * mask), statistics
 
     @torch.no_grad()
-    def update_running_statistics_(self, mean: Tensor, var: Tensor, k: Tensor | None = None):
+    def update_running_statistics_(
+        self, mean: Tensor, var: Tensor, k: Tensor | None = None
+    ) -> None:
         """Moves the running statistics towards a batch's `mean` and unbiased `var`, `(C,)` each."""
         self.running_mean.lerp_(mean.to(self.running_mean.dtype), self.momentum)
         self.running_var.lerp_(var.to(self.running_var.dtype), self.momentum)

@@ -37,8 +37,8 @@ class LorentzBatchNorm(nn.Module):
     clamped to `max_radius * sqrt(k)` before the last move.
 
     The centroid is taken in two stages as in the official code: over the positions of each
-    sequence, then over sequences (each sequence counts the same, whatever its length). The spread is
-    the mean distance over all positions. Statistics are those of the process' own batch.
+    sequence, then over sequences (each counts the same, whatever its length). The spread is the
+    mean distance over all positions. Statistics are those of the process' own batch.
 
     `beta` and `running_mean` are free vectors: space components of a point, and of a tangent vector
     at the origin, so no update can take them off the manifold.
@@ -62,8 +62,8 @@ class LorentzBatchNorm(nn.Module):
         self.max_radius = max_radius
         self.beta = nn.Parameter(torch.empty(num_features))
         self.gamma = nn.Parameter(torch.empty(1))
-        self.register_buffer("running_mean", torch.empty(num_features))
-        self.register_buffer("running_var", torch.empty(1))
+        self.register_buffer("running_mean", torch.zeros(num_features))
+        self.register_buffer("running_var", torch.ones(1))
 
     def forward(
         self,

@@ -10,6 +10,7 @@ scalars per position; the rest of the letters are those of `lorentz_batch_norm.p
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -44,7 +45,7 @@ class SquaredNorm(torch.autograd.Function):
     """`|x|^2` over the channels: `(B, C, L)` to `(B, 1, L)`."""
 
     @staticmethod
-    def forward(ctx, x: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor) -> Tensor:
         ctx.save_for_backward(x)
         out = x.new_empty(x.shape[0], 1, x.shape[2])
         for i in batch_slices(x):
@@ -53,7 +54,7 @@ class SquaredNorm(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, gradient: Tensor) -> Tensor:
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
         return ctx.saved_tensors[0] * (2 * gradient)
 
 
@@ -61,13 +62,13 @@ class AddRankOne(torch.autograd.Function):
     """`y + w t`: features `(B, C, L)`, weights `(C,)`, scalars `t (B, 1, L)`."""
 
     @staticmethod
-    def forward(ctx, y: Tensor, w: Tensor, t: Tensor) -> Tensor:
+    def forward(ctx: Any, y: Tensor, w: Tensor, t: Tensor) -> Tensor:
         ctx.save_for_backward(w, t)
         return torch.addcmul(y, w[:, None], t)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         w, t = ctx.saved_tensors
         return gradient, outer_sum(gradient, t)[0], inner(w[None], gradient)
 
@@ -83,7 +84,7 @@ class BatchNormReLU(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx,
+        ctx: Any,
         y: Tensor,
         k: Tensor,
         gamma: Tensor,
@@ -150,7 +151,7 @@ class BatchNormReLU(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, gradient: Tensor, *_):
+    def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
         """`dt` below is the derivative of the loss by t."""
         y, x, y0, p, g, r, a, q, k, gamma, beta, mean, spread, average, average0, mask = (
             ctx.saved_tensors
@@ -288,7 +289,7 @@ def centroid_of_centroids(
 def centroid_gradient(
     average: Tensor, average0: Tensor, mask: Tensor | None, k: Tensor, d_mean: Tensor
 ) -> tuple[Tensor, ...]:
-    """Gradients of `average`, `average0` and `k` from that of the centroid: few numbers, autograd."""
+    """Gradients of `average`, `average0` and `k` from the centroid's: few numbers, so autograd."""
     inputs = [t.detach().requires_grad_() for t in (average, average0, k)]
     with torch.enable_grad():
         mean = centroid_of_centroids(inputs[0], inputs[1], mask, inputs[2])

@@ -8,8 +8,10 @@ Legend: B batch, L positions, C channels as the configuration counts them (time 
 E embedding width counted alike, N labels.
 """
 
+import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -48,7 +50,7 @@ class HyperbolicCNNCurvature(nn.Module):
     def __init__(self, config: HyperbolicCNNConfig):
         super().__init__()
         self.initial_curvature = float(config.initial_curvature)
-        raw = torch.empty(config.num_curvatures)
+        raw = torch.zeros(config.num_curvatures)
         if config.learnable_curvature:
             self.raw_curvature = nn.Parameter(raw)
         else:
@@ -126,7 +128,9 @@ class HyperbolicCNNBlock(GradientCheckpointingLayer):
             return None
         return squared_norm(x) if torch.compiler.is_compiling() else SquaredNorm.apply(x)
 
-    def update_running_statistics_(self, statistics, k: Tensor | None) -> None:
+    def update_running_statistics_(
+        self, statistics: list[tuple[Tensor, Tensor]], k: Tensor | None
+    ) -> None:
         """Moves the running statistics of the norms towards those of a batch."""
         for layer, batch_statistics in zip(self.layers, statistics, strict=True):
             layer.norm.update_running_statistics_(*batch_statistics, k)
@@ -172,7 +176,8 @@ class HyperbolicCNNPreTrainedModel(PreTrainedModel):
     # Trainer must divide the loss by the accumulation steps: it is a mean over the batch
     accepts_loss_kwargs = False
     _no_split_modules = ["HyperbolicCNNBlock"]
-    _keep_in_fp32_modules_strict = ["raw_curvature", "norm", "classifier"]
+    # norms, curvature and classifier work in float32: points reach squared norms of 1e8
+    _keep_in_fp32_modules_strict = ["norm"]
 
     def _init_weights(self, module: nn.Module) -> None:
         bound = self.config.initializer_range
@@ -210,12 +215,12 @@ class HyperbolicCNNPreTrainedModel(PreTrainedModel):
             return torch.empty(0, device=self.device)
         return self._backbone.curvature()
 
-    def manifold(self, i: int = -1):
+    def manifold(self, i: int = -1) -> Any:
         """The manifold on which `hidden_states[i]` lies, as geoopt's.
 
         Args:
-            i: 0 for the embedded bases, `i` for the output of the i-th block; the last one, also -1,
-                is that of `last_hidden_state` and `pooler_output`.
+            i: 0 for the embedded bases, `i` for the output of the i-th block; the last, also -1, is
+                that of `last_hidden_state` and `pooler_output`.
 
         Returns:
             `geoopt.Lorentz` with the current k (`geoopt.Euclidean` for the twin). Points have the
@@ -225,10 +230,13 @@ class HyperbolicCNNPreTrainedModel(PreTrainedModel):
             IndexError: there is no such hidden state.
             ImportError: geoopt is not installed.
         """
-        try:
-            import geoopt
-        except ImportError as error:
-            raise ImportError("manifold() needs geoopt: pip install geoopt") from error
+        with warnings.catch_warnings():
+            # geoopt 0.5.1 compiles its maps at import by a function that torch deprecates
+            warnings.simplefilter("ignore")
+            try:
+                import geoopt
+            except ImportError as error:
+                raise ImportError("manifold() needs geoopt: pip install geoopt") from error
 
         states = self.config.num_layers + 1
         if not -states <= i < states:
@@ -248,21 +256,34 @@ class HyperbolicCNNPreTrainedModel(PreTrainedModel):
         for name, module in self.named_modules():
             if isinstance(module, HyperbolicCNNBlock):
                 index = int(name.rpartition(".")[2])
+                curvature = partial(self._backbone.curvature.at, index)
                 for j, layer in enumerate(module.layers):
                     yield (
                         f"{name}.layers.{j}.norm.beta",
-                        layer.norm.beta,
-                        partial(self._backbone.curvature.at, index),
+                        layer.get_parameter("norm.beta"),
+                        curvature,
                     )
 
     def get_input_embeddings(self) -> None:
-        """Bases are embedded one-hot: there is no table to return, resize or train."""
+        """Bases are embedded one-hot: there is no table to return or train."""
         return
+
+    def resize_token_embeddings(self, *args: Any, **kwargs: Any) -> None:
+        """Not possible: bases are embedded one-hot.
+
+        Raises:
+            ValueError: always.
+        """
+        raise ValueError(
+            "bases are embedded one-hot, so there is no table of embeddings to resize; for more "
+            "token ids, which all stand at the origin, set config.vocab_size."
+        )
 
     def save_pretrained(
         self,
-        save_directory,
+        save_directory: str | Path,
         is_main_process: bool = True,
+        state_dict: dict[str, Tensor] | None = None,
         push_to_hub: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -270,19 +291,39 @@ class HyperbolicCNNPreTrainedModel(PreTrainedModel):
 
         The folder loads with `trust_remote_code=True` where this package is not installed. Files
         are written aside and moved into place: a failed save leaves an older folder intact.
+
+        Args:
+            save_directory: the folder, made if absent.
+            is_main_process: False for a process that writes nothing.
+            state_dict: saved instead of the model's own.
+            push_to_hub: also upload the model, as [`push_to_hub`] does with the options of that
+                name among `kwargs` (`repo_id` is the folder's name by default).
+            kwargs: further options of the base class, such as `max_shard_size`.
+
+        Raises:
+            ValueError: `save_directory` is a file, or an option of saving was given that an upload
+                cannot follow.
         """
+        hub = {name: kwargs.pop(name) for name in HUB_OPTIONS if name in kwargs}
+        if push_to_hub and (state_dict is not None or kwargs.keys() - {"max_shard_size", "token"}):
+            raise ValueError(
+                f"push_to_hub=True uploads the model as it is, but state_dict or {sorted(kwargs)} "
+                f"was given; save first, then upload the folder with huggingface_hub."
+            )
+
+        def save(folder: Path) -> None:
+            super(HyperbolicCNNPreTrainedModel, self).save_pretrained(
+                folder, is_main_process=is_main_process, state_dict=state_dict, **kwargs
+            )
+
         if not is_main_process:
-            return super().save_pretrained(save_directory, is_main_process=False, **kwargs)
+            save(Path(save_directory))
+            return
         self.config.auto_map = dict(AUTO_MAP)
-        save_complete(
-            lambda folder: super(HyperbolicCNNPreTrainedModel, self).save_pretrained(
-                folder, **kwargs
-            ),
-            save_directory,
-            code_files(__file__),
-        )
+        save_complete(save, save_directory, code_files(__file__))
         if push_to_hub:
-            self.push_to_hub(kwargs.pop("repo_id", str(save_directory).split("/")[-1]), **kwargs)
+            repo_id = hub.pop("repo_id", Path(save_directory).resolve().name)
+            self.push_to_hub(repo_id, **hub, **kwargs)
 
 
 class HyperbolicCNNModel(HyperbolicCNNPreTrainedModel):
@@ -303,6 +344,7 @@ class HyperbolicCNNModel(HyperbolicCNNPreTrainedModel):
         super().__init__(config)
         if config.geometry == "lorentz":
             self.curvature = HyperbolicCNNCurvature(config)
+            self._keep_in_fp32_modules_strict = ["norm", "raw_curvature"]
         self.blocks = nn.ModuleList(HyperbolicCNNBlock(config, i) for i in range(config.num_layers))
         self.pooler = HyperbolicCNNPooler(config)
         self.post_init()
@@ -320,22 +362,24 @@ class HyperbolicCNNModel(HyperbolicCNNPreTrainedModel):
 
         Args:
             input_ids: token ids `(B, L)`: 0 to 4 are A, C, G, T, N; other ids stand at the origin.
-            attention_mask: `(B, L)`, 1 for a base and 0 for padding; by default every position whose
-                id is not `config.pad_token_id` counts.
-            inputs_embeds: `(B, L, 5)` instead of `input_ids`: one-hot or soft bases, for attributions
-                and sequence design.
+            attention_mask: `(B, L)`, 1 for a base and 0 for padding; by default every position
+                counts whose id is not `config.pad_token_id`.
+            inputs_embeds: `(B, L, 5)` instead of `input_ids`: one-hot or soft bases, for
+                attributions and sequence design.
             output_hidden_states: also return the features after every block.
 
         Returns:
-            `last_hidden_state (B, L, C)` and `pooler_output (B, E)`, points of `manifold(-1)` with the
-            time component first (all components free in the Euclidean twin), in float32 or better;
-            `hidden_states` on request, `num_layers + 1` tensors `(B, L, C)` (the first `(B, L, 6)`,
-            the embedded bases), the i-th on `manifold(i)`. With `reverse_complement="average"` the
-            hidden states are those of the given strand, and `pooler_output` is of both.
+            `last_hidden_state (B, L, C)` and `pooler_output (B, E)`, points of `manifold(-1)` with
+            the time component first (all components free in the Euclidean twin), in float32 or
+            better; `hidden_states` on request, `num_layers + 1` tensors `(B, L, C)` (the first
+            `(B, L, 6)`, the embedded bases; 5 wide in the twin), the i-th on `manifold(i)`. With
+            `reverse_complement="average"` the hidden states are those of the given strand, and
+            `pooler_output` is of both.
 
         Raises:
-            ValueError: neither or both inputs given, wrong shapes, or with `head="flatten"` more
-                than `config.max_length` positions.
+            ValueError: neither or both inputs given, wrong shapes, an id outside the vocabulary
+                (checked on the CPU outside compiled code), or with `head="flatten"` more than
+                `config.max_length` positions.
         """
         if output_hidden_states is None:
             output_hidden_states = self.config.output_hidden_states
@@ -351,6 +395,9 @@ class HyperbolicCNNModel(HyperbolicCNNPreTrainedModel):
         lorentz = self.config.geometry == "lorentz"
         conv_mask = mask if self.config.mask_padding else None
         k = self.curvature.at(0) if lorentz else None
+        if self.training and self.blocks[0].gradient_checkpointing and not x.requires_grad:
+            # reentrant checkpointing gives no gradient to a block none of whose inputs has one
+            x = x.detach().requires_grad_()
         hidden_states = [(x, k)]
         for i, block in enumerate(self.blocks):
             x, statistics = block(x, k, conv_mask)
@@ -374,11 +421,12 @@ class HyperbolicCNNModel(HyperbolicCNNPreTrainedModel):
             features = features[: features.shape[0] // strands, :, :length].transpose(1, 2)
             return add_time(features, k=k, dim=-1) if lorentz else features
 
+        last = as_points(*hidden_states[-1])
         return BaseModelOutputWithPooling(
-            last_hidden_state=as_points(x, k),
+            last_hidden_state=last,
             pooler_output=add_time(pooled, k=k, dim=-1) if lorentz else pooled,
             hidden_states=(
-                tuple(as_points(*state) for state in hidden_states)
+                (*(as_points(*state) for state in hidden_states[:-1]), last)
                 if output_hidden_states
                 else None
             ),
@@ -390,7 +438,7 @@ class HyperbolicCNNModel(HyperbolicCNNPreTrainedModel):
         attention_mask: Tensor | None,
         inputs_embeds: Tensor | None,
     ) -> tuple[Tensor, Tensor | None]:
-        """One-hot features `(B, 5, L)`, 0 at padding, and the mask `(B, 1, L)`; `None`: no padding."""
+        """One-hot features `(B, 5, L)`, 0 at padding, and the mask `(B, 1, L)`, or `None`."""
         given = inputs_embeds if input_ids is None else input_ids
         if given is None or (input_ids is not None and inputs_embeds is not None):
             raise ValueError("pass either input_ids (B, L) or inputs_embeds (B, L, 5), not both.")
@@ -405,8 +453,8 @@ class HyperbolicCNNModel(HyperbolicCNNPreTrainedModel):
             raise ValueError(
                 f"the input has {given.shape[1]} positions, but head='flatten' of this model reads "
                 f"max_length={self.config.max_length}; truncate the input "
-                f"(tokenizer(..., truncation=True, max_length={self.config.max_length})), or build a "
-                f"model with a larger max_length or with head='centroid'."
+                f"(tokenizer(..., truncation=True, max_length={self.config.max_length})), or build "
+                f"a model with a larger max_length or with head='centroid'."
             )
         if attention_mask is not None and attention_mask.shape != given.shape[:2]:
             raise ValueError(
@@ -415,19 +463,29 @@ class HyperbolicCNNModel(HyperbolicCNNPreTrainedModel):
             )
         dtype = geometry_dtype(self.dtype)
         if input_ids is not None:
-            table = torch.eye(self.config.vocab_size, NUM_BASES, dtype=dtype, device=given.device)
-            embedded = F.embedding(input_ids, table)
+            self._check_ids(input_ids)
+            bases = torch.arange(NUM_BASES, device=given.device)
+            x = (input_ids[:, None] == bases[:, None]).to(dtype)
             if attention_mask is None and self.config.pad_token_id is not None:
                 attention_mask = input_ids != self.config.pad_token_id
         else:
-            embedded = inputs_embeds.to(dtype)
-        x = embedded.transpose(1, 2)  # (B, L, 5) -> (B, 5, L)
+            x = inputs_embeds.to(dtype).transpose(1, 2)  # (B, L, 5) -> (B, 5, L)
         if attention_mask is None:
             return x, None
         mask = attention_mask.to(dtype)[:, None]
         if not torch.compiler.is_compiling() and mask.device.type == "cpu" and bool(mask.all()):
             return x, None  # nothing is padded: the same result for less work
         return x * mask, mask
+
+    def _check_ids(self, input_ids: Tensor) -> None:
+        if torch.compiler.is_compiling() or input_ids.device.type != "cpu" or not input_ids.numel():
+            return
+        low, high = (bound.item() for bound in input_ids.aminmax())
+        if low < 0 or high >= self.config.vocab_size:
+            raise ValueError(
+                f"input_ids hold {low if low < 0 else high}, but the model knows the ids 0 to "
+                f"{self.config.vocab_size - 1}; use the tokenizer saved with the model."
+            )
 
 
 def reverse_complement(x: Tensor, mask: Tensor | None) -> Tensor:
@@ -451,14 +509,17 @@ class HyperbolicCNNForSequenceClassification(HyperbolicCNNPreTrainedModel):
         config: sizes and options; `config.num_labels` logits.
     """
 
+    _keep_in_fp32_modules_strict = ["norm", "classifier"]
+
     def __init__(self, config: HyperbolicCNNConfig):
         super().__init__(config)
         self.num_labels = config.num_labels
         self.model = HyperbolicCNNModel(config)
-        if config.geometry == "lorentz":
-            self.classifier = LorentzMLR(config.embedding_dim - 1, config.num_labels)
-        else:
-            self.classifier = EuclideanLinear(config.embedding_dim, config.num_labels)
+        self.classifier = (
+            LorentzMLR(config.embedding_dim - 1, config.num_labels)
+            if config.geometry == "lorentz"
+            else EuclideanLinear(config.embedding_dim, config.num_labels)
+        )
         self.post_init()
 
     @can_return_tuple
@@ -520,6 +581,16 @@ class HyperbolicCNNForSequenceClassification(HyperbolicCNNPreTrainedModel):
                 f"{wrong.max().item() + 1}, or mend the labels."
             )
 
+
+HUB_OPTIONS = (
+    "repo_id",
+    "commit_message",
+    "commit_description",
+    "private",
+    "revision",
+    "create_pr",
+    "tags",
+)
 
 AUTO_MAP = {
     "AutoConfig": "configuration_hyperbolic_cnn.HyperbolicCNNConfig",

@@ -5,6 +5,7 @@ them only for classes registered one by one, and writes only the saved class int
 every saved folder is complete.
 """
 
+import re
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -24,7 +25,8 @@ def save_complete(
     """Calls `save(folder)` on a folder aside, adds the code, then moves the files into place.
 
     A save that fails, whatever the reason, leaves the files of `save_directory` as they were.
-    Weights of an earlier save that the new one does not replace (shards, say) are removed.
+    Weights of an earlier save of the same variant that the new one does not replace (shards, say)
+    are removed.
 
     Args:
         save: writes the files into the folder it is given.
@@ -38,18 +40,22 @@ def save_complete(
     if target.is_file():
         raise ValueError(f"{target} is a file, but a model is saved into a folder; name a folder.")
     target.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".saving-", dir=target) as aside:
+    with tempfile.TemporaryDirectory(prefix="_saving-", dir=target) as aside:
         save(Path(aside))
         for file in code:
             shutil.copyfile(file, Path(aside) / file.name)
         new = {file.name: file for file in Path(aside).iterdir()}
         for name, file in new.items():
             file.replace(target / name)
-    if any(map(is_weights, new)):
-        for old in target.iterdir():
-            if is_weights(old.name) and old.name not in new:
-                old.unlink()
+    for name in new:
+        if match := WEIGHTS.fullmatch(name):
+            for old in target.iterdir():
+                other = WEIGHTS.fullmatch(old.name)
+                if other and old.name not in new and other["variant"] == match["variant"]:
+                    old.unlink()
 
 
-def is_weights(name: str) -> bool:
-    return name.startswith("model") and name.endswith((".safetensors", ".safetensors.index.json"))
+# model.safetensors, model.fp16.safetensors, model-00001-of-00002.safetensors, their index, ...
+WEIGHTS = re.compile(
+    r"model(\.safetensors\.index)?(?P<variant>\.[^.-]+)??(-\d{5}-of-\d{5})?\.(safetensors|json)"
+)
