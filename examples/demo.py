@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +61,8 @@ json.dump(logits.tolist(), open(output, "w"))
 """
 
 
-def main() -> None:
-    args = parse_arguments()
+def main(command: Sequence[str] | None = None) -> None:
+    args = parse_arguments(command)
     started = time.perf_counter()
     try:
         prepare_output(args.output)
@@ -85,7 +86,7 @@ def main() -> None:
     print(f"All of it took {seconds:.0f} seconds. Models and results: {args.output}")
 
 
-def parse_arguments() -> argparse.Namespace:
+def parse_arguments(command: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -95,7 +96,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, help="Default: as many as fit the time.")
     parser.add_argument("--num-train", type=int, default=4000, help="Simulated training rows.")
     parser.add_argument("--length", type=int, default=200, help="Simulated bases per sequence.")
-    args = parser.parse_args()
+    args = parser.parse_args(command)
     if args.config is not None and args.data is None:
         parser.error("--config needs --data")
     args.output = args.output.absolute()
