@@ -49,6 +49,8 @@ class GenomicsTrainer(Trainer):
         callbacks: list[TrainerCallback] | None = None,
         **kwargs: Any,
     ) -> None:
+        if args is not None:
+            _check_label_smoothing(model, args.label_smoothing_factor)
         self.recipe = recipe
         self._curvature_gradient: Tensor | None = None
         callbacks = [*(callbacks or []), _CurvatureGradientReader(self._read_curvature_gradient)]
@@ -60,7 +62,6 @@ class GenomicsTrainer(Trainer):
                 f"optim is {self.args.optim!r}, but this trainer optimizes by RiemannianAdamW; "
                 "leave optim at 'adamw_torch_fused', or pass optimizers=(optimizer, scheduler)."
             )
-        _check_label_smoothing(self.model, self.args.label_smoothing_factor)
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         """RiemannianAdamW over the recipe's groups, with the rates of `args`."""

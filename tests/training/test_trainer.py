@@ -1,0 +1,349 @@
+"""The Trainer follows its recipe, logs curvatures, counts batches right and resumes exactly."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import EarlyStoppingCallback, TrainingArguments
+
+from hf_genomics import HyperbolicCNNConfig, HyperbolicCNNForSequenceClassification
+from hf_genomics.training.optimizers import RiemannianAdamW
+from hf_genomics.training.recipes import MODERN, PAPER
+from hf_genomics.training.trainer import GenomicsTrainer
+from tests.training.train_copies import train_copies
+
+LENGTH = 12
+
+
+def tiny_model(**options):
+    sizes = {"num_channels": 6, "embedding_dim": 9, "num_layers": 2, "max_length": LENGTH}
+    torch.manual_seed(0)
+    return HyperbolicCNNForSequenceClassification(HyperbolicCNNConfig(**(sizes | options)))
+
+
+def sequences(count):
+    """Random sequences; the label says whether the first base is A or C."""
+    generator = torch.Generator().manual_seed(0)
+    ids = torch.randint(0, 4, (count, LENGTH), generator=generator)
+    return [{"input_ids": row, "labels": (row[0] < 2).long()} for row in ids]
+
+
+def accuracy(prediction):
+    hits = prediction.predictions.argmax(-1) == prediction.label_ids
+    return {"matthews_correlation": float(hits.mean())}
+
+
+def trainer_in(folder, *, model=None, recipe=MODERN, compute_metrics=accuracy, **options):
+    arguments = recipe.training_arguments() | {
+        "per_device_train_batch_size": 8,
+        "num_train_epochs": 4,
+        "use_cpu": True,
+        "disable_tqdm": True,
+        "dataloader_pin_memory": False,
+    }
+    return GenomicsTrainer(
+        model=tiny_model() if model is None else model,
+        args=TrainingArguments(output_dir=str(folder), **(arguments | options)),
+        recipe=recipe,
+        train_dataset=sequences(44),  # the last batch of an epoch is smaller
+        eval_dataset=sequences(12),
+        compute_metrics=compute_metrics,
+    )
+
+
+def losses(trainer):
+    """What was logged, but for clock times."""
+    return [
+        {key: value for key, value in log.items() if "runtime" not in key and "second" not in key}
+        for log in trainer.state.log_history
+        if "loss" in log or "eval_loss" in log
+    ]
+
+
+def rates(trainer):
+    return {group["role"]: group["lr"] for group in trainer.optimizer.param_groups}
+
+
+# --- recipe -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("recipe", [PAPER, MODERN], ids=["paper", "modern"])
+@pytest.mark.parametrize(
+    "options", [{}, {"multi_curvature": True}, {"geometry": "euclidean"}, {"head": "centroid"}]
+)
+def test_every_model_trains_by_every_recipe(tmp_path, recipe, options):
+    model = tiny_model(**options)
+    before = {name: value.clone() for name, value in model.named_parameters()}
+    trainer = trainer_in(
+        tmp_path, model=model, recipe=recipe, num_train_epochs=1, save_strategy="no",
+        load_best_model_at_end=False,
+    )  # fmt: skip
+    trainer.train()
+    assert isinstance(trainer.optimizer.optimizer, RiemannianAdamW)
+    for name, value in model.named_parameters():
+        assert torch.isfinite(value).all(), name
+        assert not value.equal(before[name]), name
+
+
+def test_paper_rates_by_hand(tmp_path):
+    trainer = trainer_in(tmp_path, recipe=PAPER)
+    steps_per_epoch = 3
+    trainer.create_optimizer_and_scheduler(100 * steps_per_epoch)
+    seen = {}
+    for epoch in range(100):
+        seen[epoch] = rates(trainer)
+        for _ in range(steps_per_epoch):
+            trainer.optimizer.step()
+            trainer.lr_scheduler.step()
+    by_hand = {
+        # epoch: weights, points, curvature
+        0: (1e-5, 2e-2, 1e-4),
+        59: (1e-5, 2e-2, 1e-4),
+        60: (1e-6, 2e-2, 1e-5),
+        84: (1e-6, 2e-2, 1e-5),
+        85: (1e-7, 2e-3, 1e-6),
+        99: (1e-7, 2e-3, 1e-6),
+    }
+    for epoch, (weights, points, curvature) in by_hand.items():
+        expected = {
+            "weights": weights,
+            "norms_and_biases": weights,
+            "points": points,
+            "curvature": curvature,
+        }
+        assert seen[epoch] == pytest.approx(expected)
+
+
+def test_modern_warms_up_linearly_and_ends_at_zero(tmp_path):
+    recipe = dataclasses.replace(MODERN, warmup_steps=0.1)
+    trainer = trainer_in(tmp_path, recipe=recipe)
+    trainer.create_optimizer_and_scheduler(100)
+    main = []
+    for _ in range(100):
+        main.append(rates(trainer)["weights"] / recipe.learning_rate)
+        trainer.optimizer.step()
+        trainer.lr_scheduler.step()
+    assert main[:11] == pytest.approx([step / 10 for step in range(11)])
+    assert main[55] == pytest.approx(0.5)
+    assert rates(trainer) == pytest.approx(dict.fromkeys(rates(trainer), 0.0))
+
+
+def test_explicit_arguments_win_over_the_recipe(tmp_path):
+    trainer = trainer_in(
+        tmp_path, recipe=PAPER, learning_rate=3e-4, weight_decay=0.02, adam_beta1=0.8
+    )
+    trainer.create_optimizer()
+    groups = {group["role"]: group for group in trainer.optimizer.param_groups}
+    assert groups["weights"]["lr"] == 3e-4
+    assert groups["weights"]["weight_decay"] == 0.02
+    assert groups["points"]["lr"] == PAPER.point_learning_rate
+    assert groups["curvature"]["lr"] == PAPER.curvature_learning_rate
+    assert {group["betas"] for group in trainer.optimizer.param_groups} == {(0.8, 0.999)}
+
+
+@pytest.mark.parametrize(("schedule", "middle"), [("linear", 0.3), ("constant", 1.0)])
+def test_another_schedule_replaces_the_milestones(tmp_path, schedule, middle):
+    trainer = trainer_in(tmp_path, recipe=PAPER, lr_scheduler_type=schedule)
+    trainer.create_optimizer_and_scheduler(10)
+    for _ in range(7):  # 70 %: past the first milestone
+        trainer.optimizer.step()
+        trainer.lr_scheduler.step()
+    assert rates(trainer)["weights"] == pytest.approx(middle * 1e-5)
+    assert rates(trainer)["points"] == pytest.approx(middle * 2e-2)
+
+
+def test_milestones_need_a_schedule_of_steps(tmp_path):
+    recipe = dataclasses.replace(PAPER, lr_scheduler_type="reduce_lr_on_plateau")
+    trainer = trainer_in(tmp_path, recipe=recipe)
+    with pytest.raises(ValueError, match=r"reduce_lr_on_plateau.*drop the milestones"):
+        trainer.create_optimizer_and_scheduler(10)
+
+
+def test_another_optimizer_is_refused_by_name_and_taken_as_an_object(tmp_path):
+    with pytest.raises(ValueError, match=r"optim is .*adafactor.*pass optimizers="):
+        trainer_in(tmp_path, optim="adafactor")
+    model = tiny_model()
+    given = torch.optim.SGD(model.parameters(), lr=0.1)
+    args = TrainingArguments(output_dir=str(tmp_path), use_cpu=True, optim="sgd")
+    trainer = GenomicsTrainer(model=model, args=args, optimizers=(given, None))
+    assert trainer.create_optimizer() is given
+
+
+@pytest.mark.parametrize(
+    "options", [{"num_labels": 1}, {"problem_type": "multi_label_classification"}]
+)
+def test_label_smoothing_needs_one_class_per_sequence(tmp_path, options):
+    with pytest.raises(ValueError, match="label_smoothing_factor is 0.05.*set it to 0"):
+        trainer_in(tmp_path, model=tiny_model(**options), label_smoothing_factor=0.05)
+
+
+# --- logs ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("multi_curvature", "count"), [(False, 1), (True, 3)])
+def test_training_logs_hold_every_curvature_and_its_gradient(tmp_path, multi_curvature, count):
+    model = tiny_model(multi_curvature=multi_curvature)
+    trainer = trainer_in(tmp_path, model=model, num_train_epochs=2, load_best_model_at_end=False)
+    trainer.train()
+    *_, last = (log for log in trainer.state.log_history if "loss" in log)
+    added = {f"curvature_{i}{end}" for i in range(count) for end in ("", "_grad")}
+    assert {key for key in last if "curvature" in key} == added
+    assert [last[f"curvature_{i}"] for i in range(count)] == model.curvatures().tolist()
+    assert all(last[key] != 0 for key in added)
+    for log in trainer.state.log_history:
+        assert "loss" in log or not any("curvature" in key for key in log)
+
+
+@pytest.mark.parametrize("options", [{"geometry": "euclidean"}, {"learnable_curvature": False}])
+def test_logs_without_a_learned_curvature_have_no_gradient(tmp_path, options):
+    trainer = trainer_in(tmp_path, model=tiny_model(**options), max_steps=1, logging_steps=1)
+    trainer.train()
+    logged = {key for log in trainer.state.log_history for key in log if "curvature" in key}
+    assert logged == ({"curvature_0"} if "learnable_curvature" in options else set())
+
+
+def test_the_logged_gradient_is_the_derivative_by_k(tmp_path):
+    model = tiny_model(initial_curvature=1.3).double()
+    rows = sequences(44)
+    batch = {key: torch.stack([row[key] for row in rows]) for key in rows[0]}
+
+    def loss_at(k):
+        twin = tiny_model(initial_curvature=k).double()
+        twin.load_state_dict(model.state_dict())
+        return twin.train()(**batch).loss.item()
+
+    derivative = (loss_at(1.3 + 1e-5) - loss_at(1.3 - 1e-5)) / 2e-5
+    trainer = trainer_in(
+        tmp_path, model=model, per_device_train_batch_size=44, max_steps=1, logging_steps=1,
+        max_grad_norm=0.0,
+    )  # fmt: skip
+    trainer.train()
+    logged = trainer.state.log_history[0]["curvature_0_grad"]
+    assert logged == pytest.approx(derivative, rel=1e-5)
+
+
+# --- resuming -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("recipe", [PAPER, MODERN], ids=["paper", "modern"])
+@pytest.mark.parametrize("accumulation", [1, 2])
+def test_a_resumed_run_ends_as_the_whole_one(tmp_path, recipe, accumulation):
+    options = {
+        "recipe": recipe,
+        "gradient_accumulation_steps": accumulation,
+        "save_strategy": "steps",
+        "eval_strategy": "steps",
+        "logging_strategy": "steps",
+        "save_steps": 5,
+        "eval_steps": 5,
+        "logging_steps": 5,
+        "save_total_limit": None,
+    }
+    whole = trainer_in(tmp_path / "whole", **options)
+    whole.train()
+    # From the middle of an epoch, in a trainer and a model that have seen nothing.
+    checkpoint = tmp_path / "whole" / "checkpoint-5"
+    resumed = trainer_in(tmp_path / "resumed", **options)
+    resumed.train(resume_from_checkpoint=str(checkpoint))
+    assert losses(resumed) == losses(whole)
+    assert rates(resumed) == rates(whole)
+    assert resumed.state.best_metric == whole.state.best_metric
+    state = whole.model.state_dict()
+    for name, value in resumed.model.state_dict().items():
+        assert value.equal(state[name]), name
+
+
+def test_early_stopping_resumes_with_the_patience_it_had_left(tmp_path):
+    recipe = dataclasses.replace(MODERN, early_stopping_patience=3)
+    options = {
+        "recipe": recipe,
+        "compute_metrics": lambda _: {"matthews_correlation": 0.5},  # never better than the first
+        "num_train_epochs": 9,
+        "save_total_limit": None,
+    }
+    whole = trainer_in(tmp_path / "whole", **options)
+    whole.train()
+    assert whole.state.epoch == 4
+    resumed = trainer_in(tmp_path / "resumed", **options)
+    resumed.train(resume_from_checkpoint=str(tmp_path / "whole" / "checkpoint-18"))  # epoch 3
+    assert resumed.state.epoch == 4
+
+
+def test_early_stopping_is_left_out_where_nothing_is_evaluated(tmp_path):
+    trainer = trainer_in(
+        tmp_path, eval_strategy="no", save_strategy="no", load_best_model_at_end=False
+    )
+    stopping = [c for c in trainer.callback_handler.callbacks if type(c) is EarlyStoppingCallback]
+    assert stopping == []
+
+
+# --- modes --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "mode", [{"bf16": True}, {"torch_compile": True, "torch_compile_backend": "eager"}]
+)
+def test_training_works_in_other_modes(tmp_path, mode):
+    trainer = trainer_in(tmp_path, num_train_epochs=1, **mode)
+    trainer.train()
+    first = losses(trainer)[0]
+    assert 0 < first["loss"] < 3
+    assert first["curvature_0_grad"] != 0
+
+
+@pytest.fixture(scope="module")
+def whole_batches(tmp_path_factory):
+    """Losses and gradient norms of steps of one batch of 32."""
+    return train_copies(tmp_path_factory.mktemp("whole"), batch_size=32, accumulation=1)
+
+
+def assert_same(history, expected):
+    assert len(history) == len(expected) == 3
+    for step, expected_step in zip(history, expected, strict=True):
+        assert step == pytest.approx(expected_step, rel=1e-6, abs=1e-9)
+
+
+def test_four_accumulated_batches_of_8_are_one_of_32(tmp_path, whole_batches):
+    assert_same(train_copies(tmp_path, batch_size=8, accumulation=4), whole_batches)
+
+
+def test_a_model_that_wrongly_claims_to_scale_its_loss_would_be_noticed(tmp_path, whole_batches):
+    history = train_copies(tmp_path, batch_size=8, accumulation=4, accepts_loss_kwargs=True)
+    assert history[0]["loss"] == pytest.approx(4 * whole_batches[0]["loss"])
+
+
+TORCHRUN = ["torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+# On a CPU, accelerate starts two processes only under the name of its launcher for GPUs.
+ACCELERATE = [
+    "accelerate.commands.launch",
+    "--multi_gpu",
+    "--num_processes=2",
+    "--num_machines=1",
+    "--main_process_port=0",
+    "--mixed_precision=no",
+    "--dynamo_backend=no",
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", [TORCHRUN, ACCELERATE], ids=["torchrun", "accelerate"])
+def test_two_processes_with_16_each_are_one_with_32(tmp_path, whole_batches, launcher):
+    log = tmp_path / "log.json"
+    script = Path(__file__).with_name("train_copies.py")
+    finished = subprocess.run(
+        [sys.executable, "-m", *launcher, str(script), str(log), "16", "1"],
+        env=os.environ
+        | {"ACCELERATE_USE_CPU": "true", "PYTHONPATH": str(Path(__file__).parents[2])},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stdout
+    assert_same(json.loads(log.read_text()), whole_batches)
