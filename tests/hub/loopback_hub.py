@@ -1,0 +1,310 @@
+"""A Hugging Face Hub on this machine's loopback, for clients that talk real HTTP.
+
+Repositories live in memory. It answers what `huggingface_hub`, Transformers and Trainer ask for to
+create, push to, list and read repositories; large files travel by the LFS protocol.
+"""
+
+import base64
+import hashlib
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+USER = "tester"
+TOKEN = "hf_loopback"
+LARGE = (".safetensors", ".bin", ".parquet")  # sent by LFS, as the Hub asks for by size or suffix
+
+
+@dataclass
+class Repository:
+    """The commits of one repository, oldest first: identity and the files by path."""
+
+    commits: list[tuple[str, dict[str, bytes]]] = field(default_factory=list)
+    private: bool = False
+    messages: list[str] = field(default_factory=list)
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        return self.commits[-1][1]
+
+    def commit(self, files: dict[str, bytes], message: str) -> str:
+        sha = hashlib.sha1(f"{len(self.commits)} {sorted(files)} {message}".encode()).hexdigest()
+        self.commits.append((sha, files))
+        self.messages.append(message)
+        return sha
+
+    def at(self, revision: str) -> tuple[str, dict[str, bytes]]:
+        """The commit that a branch (only `main` exists) or a hash names.
+
+        Raises:
+            LookupError: there is none.
+        """
+        if revision == "main":
+            return self.commits[-1]
+        return next(commit for commit in self.commits if commit[0] == revision)
+
+
+class LoopbackHub:
+    """The server, and what was pushed to it.
+
+    Args:
+        port: the port it listens on, 0 for a free one.
+    """
+
+    def __init__(self, port: int = 0):
+        self.repositories: dict[str, Repository] = {}
+        self.large_files: dict[str, bytes] = {}
+        self.lock = threading.Lock()
+        handler = type("Handler", (HubRequest,), {"hub": self})
+        self.server = ThreadingHTTPServer(("127.0.0.1", port), handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that turn a process into a client of this Hub; read at import."""
+        return {
+            "HF_ENDPOINT": self.url,
+            "HF_TOKEN": TOKEN,
+            "HF_HUB_OFFLINE": "0",
+            "HF_HUB_DISABLE_XET": "1",  # large files by plain LFS
+            "NO_PROXY": "127.0.0.1",
+            "no_proxy": "127.0.0.1",
+        }
+
+    @contextmanager
+    def running(self) -> Iterator["LoopbackHub"]:
+        thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield self
+        finally:
+            self.server.shutdown()
+            self.server.server_close()
+            thread.join()
+
+
+class Refusal(Exception):
+    """An error as the Hub reports it: status and `X-Error-Code`."""
+
+    def __init__(self, status: int, code: str, body: dict[str, Any] | None = None):
+        super().__init__(code)
+        self.status, self.code, self.body = status, code, body or {"error": code}
+
+
+def entry(path: str, content: bytes) -> dict[str, Any]:
+    """A file as listings show it."""
+    git_blob = hashlib.sha1(f"blob {len(content)}\0".encode() + content).hexdigest()
+    shown = {"type": "file", "path": path, "size": len(content), "oid": git_blob}
+    if path.endswith(LARGE):
+        oid = hashlib.sha256(content).hexdigest()
+        shown["lfs"] = {"oid": oid, "size": len(content), "pointerSize": 130}
+    return shown
+
+
+class HubRequest(BaseHTTPRequestHandler):
+    """One request; `ROUTES` below names the method that answers it."""
+
+    hub: LoopbackHub
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Says nothing: the output belongs to the test."""
+
+    def answer(self) -> None:
+        path = unquote(urlsplit(self.path).path)
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        try:
+            with self.hub.lock:
+                for method, pattern, handle in ROUTES:
+                    if self.command == method and (match := re.fullmatch(pattern, path)):
+                        if handle is not HubRequest.upload:
+                            self.authorize()
+                        handle(self, body, *match.groups())
+                        return
+            raise Refusal(404, "EntryNotFound")
+        except Refusal as refusal:
+            self.reply(refusal.body, refusal.status, {"X-Error-Code": refusal.code})
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = answer
+
+    def reply(self, body: Any, status: int = 200, headers: dict[str, str] | None = None) -> None:
+        raw = isinstance(body, bytes)
+        content = body if raw else json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/octet-stream" if raw else "application/json")
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
+    def authorize(self) -> None:
+        if self.headers.get("Authorization") != f"Bearer {TOKEN}":
+            raise Refusal(401, "Unauthorized")
+
+    def repository(self, name: str) -> Repository:
+        try:
+            return self.hub.repositories[name]
+        except KeyError:
+            raise Refusal(404, "RepoNotFound") from None
+
+    def commit_of(self, name: str, revision: str) -> tuple[str, dict[str, bytes]]:
+        try:
+            return self.repository(name).at(revision)
+        except StopIteration:
+            raise Refusal(404, "RevisionNotFound") from None
+
+    def who_am_i(self, body: bytes) -> None:
+        access = {"accessToken": {"role": "write", "displayName": "loopback"}}
+        self.reply({"name": USER, "type": "user", "orgs": [], "auth": access})
+
+    def create(self, body: bytes) -> None:
+        asked = json.loads(body)
+        name = f"{asked.get('organization') or USER}/{asked['name']}"
+        found = {"url": f"{self.hub.url}/{name}", "name": name, "id": name}
+        if name in self.hub.repositories:
+            raise Refusal(409, "RepoExists", found)
+        # `private` until huggingface_hub 1, `visibility` since 2
+        private = asked.get("private") or asked.get("visibility") == "private"
+        repository = self.hub.repositories[name] = Repository(private=private)
+        repository.commit({".gitattributes": b""}, "initial commit")
+        self.reply(found)
+
+    def information(self, body: bytes, name: str, revision: str | None = None) -> None:
+        sha, files = self.commit_of(name, revision or "main")
+        self.reply(
+            {
+                "id": name,
+                "sha": sha,
+                "private": self.repository(name).private,
+                "gated": False,
+                "tags": [],
+                "lastModified": "2026-01-01T00:00:00.000Z",
+                "siblings": [{"rfilename": path} for path in sorted(files)],
+            }
+        )
+
+    def tree(self, body: bytes, name: str, revision: str, folder: str | None = None) -> None:
+        _, files = self.commit_of(name, revision)
+        start = f"{folder}/" if folder else ""
+        below = {path: content for path, content in files.items() if path.startswith(start)}
+        if folder and not below:
+            raise Refusal(404, "EntryNotFound")
+        recursive = re.search(r"recursive=true", self.path, re.IGNORECASE)
+        shown = {}
+        for path, content in sorted(below.items()):
+            first, slash, _ = path[len(start) :].partition("/")
+            if slash and not recursive:
+                path = start + first
+                shown[path] = {"type": "directory", "path": path, "size": 0, "oid": "0" * 40}
+            else:
+                shown[path] = entry(path, content)
+        self.reply(list(shown.values()))
+
+    def paths_info(self, body: bytes, name: str, revision: str) -> None:
+        _, files = self.commit_of(name, revision)
+        asked = [unquote(path) for path in re.findall(r"paths=([^&]*)", body.decode())]
+        self.reply([entry(path, files[path]) for path in asked if path in files])
+
+    def before_upload(self, body: bytes, name: str, revision: str) -> None:
+        files = self.repository(name).at(revision)[1]
+        plan = []
+        for file in json.loads(body)["files"]:
+            path = file["path"]
+            mode = "lfs" if path.endswith(LARGE) else "regular"
+            oid = entry(path, files[path])["oid"] if path in files else None
+            plan.append({"path": path, "uploadMode": mode, "shouldIgnore": False, "oid": oid})
+        self.reply({"files": plan})
+
+    def large_batch(self, body: bytes, name: str) -> None:
+        objects = []
+        for item in json.loads(body)["objects"]:
+            link = {"href": f"{self.hub.url}/large-files/{item['oid']}"}
+            known = item["oid"] in self.hub.large_files
+            objects.append(item if known else item | {"actions": {"upload": link}})
+        self.reply({"transfer": "basic", "objects": objects})
+
+    def upload(self, body: bytes, oid: str) -> None:
+        if hashlib.sha256(body).hexdigest() != oid:
+            raise Refusal(400, "the content is not what its hash says")
+        self.hub.large_files[oid] = body
+        self.reply({})
+
+    def commit(self, body: bytes, name: str, revision: str) -> None:
+        repository = self.repository(name)
+        files, message = dict(repository.files), ""
+        for line in body.splitlines():
+            operation = json.loads(line)
+            value = operation["value"]
+            match operation["key"]:
+                case "header":
+                    message = value["summary"]
+                    if (
+                        value.get("parentCommit", repository.commits[-1][0])
+                        != (repository.commits[-1][0])
+                    ):
+                        raise Refusal(412, "a commit has happened since")
+                case "file":
+                    files[value["path"]] = base64.b64decode(value["content"])
+                case "lfsFile":
+                    files[value["path"]] = self.hub.large_files[value["oid"]]
+                case "deletedFile":
+                    del files[value["path"]]
+                case "deletedFolder":
+                    start = value["path"].rstrip("/") + "/"
+                    files = {path: files[path] for path in files if not path.startswith(start)}
+                case other:
+                    raise Refusal(400, f"unknown operation {other}")
+        sha = repository.commit(files, message)
+        self.reply({"commitOid": sha, "commitUrl": f"{self.hub.url}/{name}/commit/{sha}"})
+
+    def resolve(self, body: bytes, name: str, revision: str, path: str) -> None:
+        sha, files = self.commit_of(name, revision)
+        if path not in files:
+            self.reply(
+                {"error": path}, 404, {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": sha}
+            )
+            return
+        content = files[path]
+        shown = entry(path, content)
+        headers = {"X-Repo-Commit": sha, "ETag": f'"{shown["oid"]}"', "Accept-Ranges": "bytes"}
+        if "lfs" in shown:
+            headers["X-Linked-Etag"] = f'"{shown["lfs"]["oid"]}"'
+            headers["X-Linked-Size"] = str(len(content))
+        wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or "")
+        if wanted is None:
+            self.reply(content, 200, headers)
+            return
+        first, last = int(wanted[1]), min(int(wanted[2] or len(content)), len(content) - 1)
+        headers["Content-Range"] = f"bytes {first}-{last}/{len(content)}"
+        self.reply(content[first : last + 1], 206, headers)
+
+    def validate_card(self, body: bytes) -> None:
+        self.reply({"errors": [], "warnings": []})
+
+
+NAME, REVISION = r"(?:datasets/)?([\w.-]+/[\w.-]+)", r"([^/]+)"
+API = r"/api/(?:models|datasets)/([\w.-]+/[\w.-]+)"
+Handler = Callable[..., None]
+ROUTES: list[tuple[str, str, Handler]] = [
+    ("GET", "/api/whoami-v2", HubRequest.who_am_i),
+    ("POST", "/api/repos/create", HubRequest.create),
+    ("GET", API, HubRequest.information),
+    ("GET", f"{API}/revision/{REVISION}", HubRequest.information),
+    ("GET", f"{API}/tree/{REVISION}(?:/(.+))?", HubRequest.tree),
+    ("POST", f"{API}/paths-info/{REVISION}", HubRequest.paths_info),
+    ("POST", f"{API}/preupload/{REVISION}", HubRequest.before_upload),
+    ("POST", f"{API}/commit/{REVISION}", HubRequest.commit),
+    ("POST", f"/{NAME}.git/info/lfs/objects/batch", HubRequest.large_batch),
+    ("PUT", r"/large-files/(\w+)", HubRequest.upload),
+    ("GET", f"/{NAME}/resolve/{REVISION}/(.+)", HubRequest.resolve),
+    ("HEAD", f"/{NAME}/resolve/{REVISION}/(.+)", HubRequest.resolve),
+    ("POST", "/api/validate-yaml", HubRequest.validate_card),
+]
