@@ -262,8 +262,9 @@ def riemannian_adam_update(
         gradient = gradient.add(s, alpha=2 * weight_decay)
     # Riemannian gradient: ds + <s, ds> s / k, squared length |ds|^2 + <s, ds>^2 / k
     slope = (s * gradient).sum(-1, keepdim=True)
-    square = (gradient * gradient).sum(-1, keepdim=True).addcdiv(slope * slope, k)
-    m = m.lerp(gradient.addcmul(s, slope / k), 1 - beta1)
+    along = slope / k
+    square = (gradient * gradient).sum(-1, keepdim=True).addcmul_(slope, along)
+    m = m.lerp(gradient.addcmul(s, along), 1 - beta1)
     v = v.lerp(square, 1 - beta2)
     # distance moved per unit of |m|, lr / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + eps)
     root = math.sqrt(1 - beta2**step)
@@ -272,15 +273,15 @@ def riemannian_adam_update(
     # |m|^2 = |m_s|^2 - <s, m_s>^2 / x0^2, as the sum |m_s - a s|^2 + k a^2 with a = <s, m_s> / x0^2
     a = (s * m).sum(-1, keepdim=True) / (s * s).sum(-1, keepdim=True).add_(k)
     across = m.addcmul(s, a, value=-1)
-    m_square = (across * across).sum(-1, keepdim=True).addcmul_(k * a, a)
+    m_square_over_k = (across * across).sum(-1, keepdim=True).div_(k).addcmul_(a, a)
     # The direction is -rate * m: x and m turn into each other along one geodesic, by angle theta.
     # The floor only keeps sinh(theta) / theta at 1 instead of 0 / 0.
-    theta = ((m_square / k).sqrt_() * rate).clamp_min_(torch.finfo(s.dtype).tiny)
+    theta = m_square_over_k.sqrt().mul_(rate).clamp_min_(torch.finfo(s.dtype).tiny)
     cosh = theta.cosh()
-    rate = rate * theta.sinh() / theta
+    rate = theta.sinh().div_(theta).mul_(rate)
     return (
         (s * cosh).addcmul_(m, rate, value=-1),
-        (m * cosh).addcmul_(s, rate * m_square / k, value=-1),
+        (m * cosh).addcmul_(s, m_square_over_k.mul_(rate), value=-1),
         v,
     )
 
