@@ -5,6 +5,8 @@
 Legend: B batch, C channels, L positions.
 """
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -19,15 +21,30 @@ class EuclideanLinear(nn.Linear):
 
 
 class EuclideanConv1d(nn.Conv1d):
-    """A convolution that keeps the length, padded with zeros.
+    """A convolution padded with zeros to keep the length.
+
+    Takes every option of `nn.Conv1d`, from which adapters such as LoRA's are built.
 
     Args:
         in_channels, out_channels: channels in and out.
         kernel_size: odd width.
+        stride: step between windows.
+        padding: zeros on either side; half the width by default.
+        options: as for `nn.Conv1d`.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int):
-        super().__init__(in_channels, out_channels, kernel_size, padding=kernel_size // 2)
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | tuple[int],
+        stride: int | tuple[int] = 1,
+        padding: int | tuple[int] | None = None,
+        **options: Any,
+    ):
+        if padding is None:
+            padding = (kernel_size if isinstance(kernel_size, int) else kernel_size[0]) // 2
+        super().__init__(in_channels, out_channels, kernel_size, stride, padding, **options)
 
     def forward(self, x: Tensor, squared: Tensor | None = None, k: Tensor | None = None) -> Tensor:
         """`(B, in_channels, L)` to `(B, out_channels, L)`."""
