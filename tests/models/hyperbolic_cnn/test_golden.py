@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from hf_genomics.models.hyperbolic_cnn.convert_hyperbolic_cnn_checkpoint import 
 from tests.models.hyperbolic_cnn.tiny import random_ids, set_curvatures_, tiny_model
 
 GOLDEN = Path(__file__).parents[2] / "golden"
-TOLERANCE = {"rtol": 1e-9, "atol": 1e-9}
+TOLERANCE: dict[str, Any] = {"rtol": 1e-9, "atol": 1e-9}
 OUR_BASES = "ACGTN"
 # positions of A, C, G, T, N in the official one-hot encoding, which is in the order A, C, T, G, N
 OFFICIAL_POSITIONS = [0, 1, 3, 2, 4]
@@ -217,5 +218,6 @@ def test_every_gradient_is_that_of_finite_differences(k, head, training):
             if i is not None:
                 direction = torch.nn.functional.one_hot(torch.tensor(i), len(parameter)).double()
             expected = difference_quotient(model, ids, labels, parameter, direction)
+            assert parameter.grad is not None
             found = (parameter.grad * direction).sum().item()
             assert found == pytest.approx(expected, rel=2e-6, abs=2e-9), name

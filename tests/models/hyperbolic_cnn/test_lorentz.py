@@ -231,6 +231,12 @@ def test_points_of_weight_zero_do_not_enter_the_centroid():
     )
 
 
+def test_weights_that_are_all_zero_are_equal_weights():
+    k, x = scalar(0.5), points()
+    zero = torch.zeros(COUNT, 1, dtype=torch.float64)
+    assert_close(centroid(x, zero, k=k, dim=1, over=0), centroid(x, k=k, dim=1, over=0), 1e-13)
+
+
 def test_normalising_keeps_a_point_and_brings_a_multiple_back():
     k, x = scalar(0.7), points()
     x0 = time_component(x, k=k)

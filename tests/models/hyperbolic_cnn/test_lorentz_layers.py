@@ -1,6 +1,7 @@
 """The Lorentz layers against slow twins on full points, and the properties they must have."""
 
 import itertools
+from typing import Any
 
 import mpmath
 import pytest
@@ -19,7 +20,7 @@ from tests.references import lorentz_layers as slow
 CURVATURES = [0.5, 1.0, 2.0]
 B, C, L = 3, 4, 6
 LENGTHS = [6, 4, 1]
-EXACT = {"rtol": 1e-9, "atol": 1e-9}  # geoopt's arcosh costs some digits
+EXACT: dict[str, Any] = {"rtol": 1e-9, "atol": 1e-9}  # geoopt's arcosh costs some digits
 
 curvatures = pytest.mark.parametrize("k", CURVATURES)
 

@@ -322,8 +322,19 @@ def test_a_sequence_too_long_for_the_flatten_head_is_refused_with_both_lengths(m
         model(random_ids(21, 4))
 
 
+@pytest.mark.parametrize("wrong", [7, -1])
+def test_a_token_id_outside_the_vocabulary_is_refused_with_its_value(wrong):
+    ids = random_ids(14, 9)
+    ids[1, 3] = wrong
+    with pytest.raises(ValueError, match=f"input_ids hold {wrong}, but .* ids 0 to 6"):
+        tiny_model()(ids)
+
+
 def test_there_is_no_embedding_table_to_resize():
-    assert tiny_model().get_input_embeddings() is None
+    model = tiny_model()
+    assert model.get_input_embeddings() is None
+    with pytest.raises(ValueError, match=r"no table of embeddings to resize; .*vocab_size"):
+        model.resize_token_embeddings(8)
 
 
 # ---------------------------------------------------------------- checkpointing, statistics
@@ -332,13 +343,16 @@ def test_there_is_no_embedding_table_to_resize():
 # renamed in recent versions of Transformers; the old name is in all that we support
 @pytest.mark.filterwarnings("ignore:`gradient_checkpointing_enable` is deprecated:FutureWarning")
 @geometries
-def test_gradient_checkpointing_repeats_the_blocks_and_changes_nothing(geometry):
+@pytest.mark.parametrize("learnable", [True, False])
+@pytest.mark.parametrize("use_reentrant", [True, False])
+def test_gradient_checkpointing_repeats_the_blocks_and_changes_nothing(
+    geometry, learnable, use_reentrant
+):
+    options = {"geometry": geometry, "multi_curvature": True, "learnable_curvature": learnable}
     ids, labels = random_ids(14, 9, 4), torch.tensor([0, 1, 2])
-    plain = tiny_model(geometry=geometry, multi_curvature=True)
-    checkpointed = tiny_model(geometry=geometry, multi_curvature=True)
+    plain, checkpointed = tiny_model(**options), tiny_model(**options)
     checkpointed.load_state_dict(plain.state_dict())
-    # re-entrant checkpoints need an input that asks for a gradient, and one-hot bases do not
-    checkpointed.gradient_checkpointing_enable({"use_reentrant": False})
+    checkpointed.gradient_checkpointing_enable({"use_reentrant": use_reentrant})
     calls = []
     for block in checkpointed.model.blocks:
         block.layers[0].register_forward_hook(lambda *_: calls.append(1))

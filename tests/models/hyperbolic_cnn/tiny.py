@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from hf_genomics import HyperbolicCNNConfig, HyperbolicCNNForSequenceClassification
+from hf_genomics.models.hyperbolic_cnn.modeling_hyperbolic_cnn import HyperbolicCNNCurvature
 
 PAD = 5
 
@@ -35,6 +36,7 @@ def randomize_(model: torch.nn.Module) -> None:
 def set_curvatures_(model: torch.nn.Module, k: list[float]) -> None:
     """Sets every k: one, or one per block and one for the head."""
     curvature = model.get_submodule("model.curvature")
+    assert isinstance(curvature, HyperbolicCNNCurvature)
     with torch.no_grad():
         values = torch.tensor(k, dtype=torch.float64) / curvature.initial_curvature
         curvature.raw_curvature.copy_(values.log())
@@ -46,7 +48,8 @@ def tiny_model(
     """A classifier with random weights, in training mode."""
     model = HyperbolicCNNForSequenceClassification(tiny_config(**fields))
     randomize_(model)
-    return model.to(dtype).train()
+    torch.nn.Module.to(model, dtype)  # in place
+    return model.train()
 
 
 def random_ids(*lengths: int, pad_to: int | None = None) -> Tensor:
