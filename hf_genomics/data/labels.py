@@ -46,7 +46,7 @@ def encode_labels(
                 f"Row {row} of split {split!r} has no label; remove the row or give it one."
             )
     kinds = {type(label) for _, _, label in _each(labels)}
-    if kinds == {str}:
+    if str in kinds:
         labels, kinds = _read_numbers(labels)
     if kinds == {list}:
         return _multi_label(labels)
@@ -80,23 +80,19 @@ def _reference(labels: Labels) -> list[Any]:
 
 
 def _read_numbers(labels: Labels) -> tuple[Labels, set[type]]:
-    distinct = {label: label.strip() for _, _, label in _each(labels)}
-    values: dict[str, int | float | str]
-    if all(_INTEGER.fullmatch(text) for text in distinct.values()):
-        values = {label: int(text) for label, text in distinct.items()}
-    elif all(_NUMBER.fullmatch(text) for text in distinct.values()):
-        values = {label: float(text) for label, text in distinct.items()}
-    else:
-        values = dict(distinct)
-        for split, row, label in _each(labels):
-            if _NUMBER.fullmatch(distinct[label]):
-                text = next(text for text in distinct.values() if not _NUMBER.fullmatch(text))
-                raise ValueError(
-                    f"The labels mix numbers ({label!r}, row {row} of split {split!r}) and text "
-                    f"({text!r}); use integers from 0 to C-1 only, or text only."
-                )
-    encoded = {split: [values[label] for label in column] for split, column in labels.items()}
-    return encoded, {type(value) for value in values.values()}
+    """Text that spells numbers as those numbers, if all of it does."""
+    texts = {label for _, _, label in _each(labels) if isinstance(label, str)}
+    numbers = {text for text in texts if _NUMBER.fullmatch(text.strip())}
+    if numbers and numbers != texts:
+        split, row, label = next(each for each in _each(labels) if each[2] in numbers)
+        raise ValueError(
+            f"The labels mix numbers ({label!r}, row {row} of split {split!r}) and text "
+            f"({min(texts - numbers)!r}); use integers from 0 to C-1 only, or text only."
+        )
+    whole = all(_INTEGER.fullmatch(text.strip()) for text in numbers)
+    values = {text: int(text) if whole else float(text) for text in numbers}
+    read = {split: [values.get(label, label) for label in labels[split]] for split in labels}
+    return read, {type(label) for _, _, label in _each(read)}
 
 
 def _number_names(labels: Labels, class_names: list[str]) -> Labels:

@@ -199,12 +199,7 @@ def _patterns(data_files: Any) -> list[tuple[str | None, str]]:
     if isinstance(data_files, str):
         return [(None, data_files)]
     pairs: list[tuple[str | None, str]] = []
-    entries = (
-        [{"split": split, "path": path} for split, path in data_files.items()]
-        if isinstance(data_files, dict)
-        else data_files
-    )
-    for entry in entries:
+    for entry in data_files:
         if isinstance(entry, str):
             pairs.append((None, entry))
         else:

@@ -1,0 +1,57 @@
+"""FASTA files as they occur."""
+
+import gzip
+
+import pytest
+
+from hf_genomics.data.fasta import FastaRecord, read_fasta, read_fasta_batches
+
+TEXT = ">chr1 first  one\nACGT\nacgtn\n\n; a comment\n>chr2\nTTAA\n"
+RECORDS = [FastaRecord("chr1", "first  one", "ACGTacgtn"), FastaRecord("chr2", "", "TTAA")]
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_records_join_their_lines(tmp_path, line_end):
+    path = tmp_path / "a.fa"
+    path.write_bytes(TEXT.replace("\n", line_end).encode())
+    assert list(read_fasta(path)) == RECORDS
+
+
+def test_gzip_is_told_by_content_and_not_by_name(tmp_path):
+    path = tmp_path / "misleading.fa"
+    path.write_bytes(gzip.compress(TEXT.encode()))
+    assert list(read_fasta(path)) == RECORDS
+
+
+def test_records_come_one_at_a_time(tmp_path):
+    path = tmp_path / "a.fa"
+    path.write_text(">good\nAC\n>bad\n>good\nGT\n")
+    records = read_fasta(path)
+    assert next(records).name == "good"  # read before the error further down
+    with pytest.raises(ValueError, match="'bad' of .* has a header but no sequence"):
+        next(records)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "holds no FASTA record"),
+        ("\n\n", "holds no FASTA record"),
+        ("sequence,label\nACGT,1\n", "line 1 is 'sequence,label'"),
+        (">only\n", "'only' of .* has a header but no sequence"),
+    ],
+)
+def test_what_is_no_fasta_is_refused(tmp_path, text, message):
+    path = tmp_path / "a.fa"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        list(read_fasta(path))
+
+
+def test_batches_are_columns(tmp_path):
+    path = tmp_path / "a.fa"
+    path.write_text(">a x\nA\n>b\nC\n>c\nG\n")
+    assert list(read_fasta_batches(path, 2)) == [
+        {"id": ["a", "b"], "description": ["x", ""], "sequence": ["A", "C"]},
+        {"id": ["c"], "description": [""], "sequence": ["G"]},
+    ]

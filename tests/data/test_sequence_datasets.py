@@ -1,0 +1,286 @@
+"""Every form in which labelled sequences lie on a disk."""
+
+import gzip
+import os
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from datasets import ClassLabel, Dataset, Features, Value
+
+from hf_genomics.data.sequence_datasets import (
+    _from_hub,
+    load_sequence_dataset,
+    load_sequence_files,
+    longest_sequence,
+    require_splits,
+    sample_rows,
+    split_off_validation,
+)
+
+TRAIN = [("ACGT", 0), ("NA", 1), ("GGGTTT", 1)]
+DEV = [("CCC", 0)]
+TEST = [("TTT", 1), ("AAA", 0)]
+
+
+def write_csv(path, rows, header="sequence,label"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = "\n".join([header, *(f"{sequence},{label}" for sequence, label in rows)]) + "\n"
+    data = text.encode()
+    path.write_bytes(gzip.compress(data) if path.suffix == ".gz" else data)
+
+
+def write_parquet(path, rows, names=None):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    columns = {"sequence": [row[0] for row in rows], "label": [row[1] for row in rows]}
+    if names is None:
+        pq.write_table(pa.table(columns), path)
+    else:
+        features = Features({"sequence": Value("string"), "label": ClassLabel(names=names)})
+        Dataset.from_dict(columns, features=features).to_parquet(path)
+
+
+def rows_of(split):
+    return list(zip(split["sequence"], split["label"], strict=True))
+
+
+def assert_all_splits(dataset):
+    assert list(dataset) == ["train", "validation", "test"]
+    assert [rows_of(dataset[split]) for split in dataset] == [TRAIN, DEV, TEST]
+    assert dataset["test"].features["sequence"] in (Value("string"), Value("large_string"))
+
+
+@pytest.mark.parametrize("dev", ["dev", "valid", "validation", "val"])
+def test_a_folder_of_files_named_by_split(tmp_path, dev):
+    for split, rows in (("train", TRAIN), (dev, DEV), ("test", TEST)):
+        write_csv(tmp_path / f"{split}.csv", rows)
+    dataset = load_sequence_dataset(tmp_path)
+    assert_all_splits(dataset)
+    assert dataset["train"].features["label"] == ClassLabel(names=["0", "1"])
+
+
+def test_a_tree_of_configurations_named_by_the_end_of_their_path(tmp_path):
+    for split, rows in (("train", TRAIN), ("dev", DEV), ("test", TEST)):
+        write_csv(tmp_path / "prom" / "prom_core_tata" / f"{split}.csv.gz", rows)
+        write_csv(tmp_path / "mouse" / "2" / f"{split}.csv.gz", rows)
+        write_csv(tmp_path / "tf" / "2" / f"{split}.csv.gz", DEV)
+    (tmp_path / "manifest.csv").write_text("dataset,split\nmouse/2,train\n")
+    for config in ("prom_core_tata", "prom/prom_core_tata", "mouse/2"):
+        assert_all_splits(load_sequence_dataset(tmp_path, config))
+    for config, message in [
+        (None, "has 3 configurations; choose one of mouse/2, prom/prom_core_tata, tf/2"),
+        ("2", "'2' fits several configurations of .*; did you mean mouse/2, tf/2"),
+        ("prom_core_tat", "is no configuration of .*; did you mean prom/prom_core_tata"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            load_sequence_dataset(tmp_path, config)
+
+
+def test_parquet_shards_are_joined_in_order(tmp_path):
+    write_parquet(tmp_path / "data" / "train-00000-of-00002.parquet", TRAIN[:2])
+    write_parquet(tmp_path / "data" / "train-00001-of-00002.parquet", TRAIN[2:])
+    assert rows_of(load_sequence_dataset(tmp_path)["train"]) == TRAIN
+
+
+def test_class_names_travel_in_parquet(tmp_path):
+    write_parquet(tmp_path / "train.parquet", TRAIN, names=["background", "TATA"])
+    write_parquet(tmp_path / "test.parquet", TEST, names=["background", "TATA"])
+    dataset = load_sequence_dataset(tmp_path)
+    assert dataset["test"].features["label"].names == ["background", "TATA"]
+
+
+README = """---
+license: apache-2.0
+configs:
+- config_name: small
+  data_files:
+  - {split: train, path: tables/first-*}
+  - {split: validation, path: tables/second.parquet}
+  - {split: test, path: [tables/third.parquet]}
+- config_name: other
+  default: true
+  data_files: other.csv
+---
+# Card
+"""
+
+
+@pytest.fixture
+def folder_with_readme(tmp_path):
+    (tmp_path / "README.md").write_text(README)
+    write_parquet(tmp_path / "tables" / "first-0.parquet", TRAIN)
+    write_parquet(tmp_path / "tables" / "second.parquet", DEV)
+    write_parquet(tmp_path / "tables" / "third.parquet", TEST)
+    write_csv(tmp_path / "other.csv", TEST)
+    return tmp_path
+
+
+def test_a_folder_with_the_configurations_of_its_readme(folder_with_readme):
+    assert_all_splits(load_sequence_dataset(folder_with_readme, "small"))
+    assert rows_of(load_sequence_dataset(folder_with_readme)["train"]) == TEST  # the default one
+    with pytest.raises(ValueError, match="'smal' is no configuration .* did you mean small"):
+        load_sequence_dataset(folder_with_readme, "smal")
+
+
+def test_a_file_that_the_readme_declares_must_exist(folder_with_readme):
+    os.remove(folder_with_readme / "tables" / "second.parquet")
+    with pytest.raises(ValueError, match="declares 'tables/second.parquet' for configuration"):
+        load_sequence_dataset(folder_with_readme, "small")
+
+
+def test_changed_files_are_read_anew(folder_with_readme):
+    """`datasets` caches by the README's text and would give the old rows."""
+    load_sequence_dataset(folder_with_readme, "small")
+    write_parquet(folder_with_readme / "tables" / "second.parquet", TEST)
+    assert rows_of(load_sequence_dataset(folder_with_readme, "small")["validation"]) == TEST
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.tsv", "rows.csv.gz", "rows.parquet"])
+def test_one_file_is_the_training_split(tmp_path, name):
+    if name.endswith(".parquet"):
+        write_parquet(tmp_path / name, TRAIN)
+    else:
+        write_csv(tmp_path / name, TRAIN)
+    if name.endswith(".tsv"):
+        (tmp_path / name).write_text((tmp_path / name).read_text().replace(",", "\t"))
+    dataset = load_sequence_dataset(tmp_path / name)
+    assert list(dataset) == ["train"]
+    assert rows_of(dataset["train"]) == TRAIN
+
+
+def test_one_file_or_several_for_each_split(tmp_path):
+    write_csv(tmp_path / "a.csv", TRAIN[:1])
+    write_csv(tmp_path / "b.csv", TRAIN[1:])
+    write_csv(tmp_path / "c.tsv", DEV)
+    (tmp_path / "c.tsv").write_text((tmp_path / "c.tsv").read_text().replace(",", "\t"))
+    write_parquet(tmp_path / "d.parquet", TEST)
+    files = {
+        "test": tmp_path / "d.parquet",
+        "train": [tmp_path / "a.csv", tmp_path / "b.csv"],
+        "validation": str(tmp_path / "c.tsv"),
+    }
+    assert_all_splits(load_sequence_files(files))
+
+
+def test_a_dataset_as_the_hub_gives_it(folder_with_readme, tmp_path):
+    """`load_dataset` takes a folder as it takes the id of a data set."""
+    cache = tmp_path / "cache"
+    assert_all_splits(_from_hub(str(folder_with_readme), "small", "sequence", "label", cache))
+
+
+def test_a_csv_dataset_as_the_hub_gives_it_keeps_a_sequence_na(tmp_path):
+    for split, rows in (("train", TRAIN), ("validation", DEV), ("test", TEST)):
+        write_csv(tmp_path / "folder" / f"{split}.csv", rows)
+    folder = str(tmp_path / "folder")
+    assert_all_splits(_from_hub(folder, None, "sequence", "label", tmp_path / "cache"))
+
+
+def test_other_column_names(tmp_path):
+    write_csv(tmp_path / "train.csv", TRAIN, header="dna,target")
+    dataset = load_sequence_dataset(tmp_path, sequence_column="dna", label_column="target")
+    assert dataset["train"].column_names == ["sequence", "label"]
+    assert rows_of(dataset["train"]) == TRAIN
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "seq,label\nACGT,1\n",
+            "has no column 'sequence'; its columns are seq, label. Rename the sequence column to "
+            "'sequence' or name it with sequence_column",
+        ),
+        ("sequence,y\nACGT,1\n", "has no column 'label'; .* or name it with label_column"),
+        ("sequence,label\n", "Split 'train' is empty"),
+        ("sequence,label\nACGT,0\n,1\n", "Row 1 of split 'train' has no sequence"),
+        ("sequence,label\nACGT,0\nAC,\n", "Row 1 of split 'train' has no label"),
+        ("sequence,label\nACGT,0\nAC,3\n", "integer labels are 0, 3"),
+    ],
+)
+def test_bad_tables(tmp_path, text, message):
+    (tmp_path / "train.csv").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        load_sequence_dataset(tmp_path)
+
+
+def test_a_label_of_the_test_split_must_occur_in_training(tmp_path):
+    write_csv(tmp_path / "train.csv", TRAIN)
+    write_csv(tmp_path / "test.csv", [("ACGT", 2)])
+    with pytest.raises(ValueError, match="Row 0 of split 'test' has the label 2, outside the 2"):
+        load_sequence_dataset(tmp_path)
+
+
+def test_missing_and_unsuitable_sequences_in_parquet(tmp_path):
+    write_parquet(tmp_path / "train.parquet", [("ACGT", 0), (None, 1)])
+    with pytest.raises(ValueError, match="Row 1 of split 'train' has no sequence"):
+        load_sequence_dataset(tmp_path)
+    write_parquet(tmp_path / "train.parquet", [(3, 0), (4, 1)])
+    with pytest.raises(ValueError, match="sequences of split 'train' are int64; text is needed"):
+        load_sequence_dataset(tmp_path)
+
+
+@pytest.mark.parametrize("kind", [pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
+def test_other_kinds_of_text_in_parquet(tmp_path, kind):
+    sequences = pa.array([sequence for sequence, _ in TRAIN], pa.string()).cast(kind)
+    table = pa.table({"sequence": sequences, "label": [label for _, label in TRAIN]})
+    pq.write_table(table, tmp_path / "train.parquet")
+    assert rows_of(load_sequence_dataset(tmp_path)["train"]) == TRAIN
+
+
+def test_what_does_not_exist(tmp_path):
+    with pytest.raises(ValueError, match="There is no file or folder .*absent"):
+        load_sequence_dataset(tmp_path / "absent")
+    with pytest.raises(ValueError, match="There is no file or folder rows.csv"):
+        load_sequence_dataset("rows.csv")
+    with pytest.raises(ValueError, match="There is no file .*gone.csv .split 'test'."):
+        load_sequence_files({"test": tmp_path / "gone.csv"})
+    with pytest.raises(ValueError, match="holds no table named by split"):
+        load_sequence_dataset(tmp_path)
+
+
+def test_missing_splits_are_named(tmp_path):
+    write_csv(tmp_path / "train.csv", TRAIN)
+    dataset = load_sequence_dataset(tmp_path)
+    with pytest.raises(ValueError, match="has the splits train, but validation, test is needed"):
+        require_splits(dataset, "train", "validation", "test")
+
+
+def test_a_part_set_aside_is_stratified_and_repeatable(tmp_path):
+    write_csv(tmp_path / "train.csv", [("A" * (i + 1), int(i % 4 == 0)) for i in range(40)])
+    dataset = load_sequence_dataset(tmp_path)
+    parts = split_off_validation(dataset, 0.2, seed=3)
+    assert sum(parts["validation"]["label"]) == 2  # a quarter of 8
+    assert sorted(parts["train"]["sequence"][:] + parts["validation"]["sequence"][:]) == sorted(
+        dataset["train"]["sequence"]
+    )
+    again = split_off_validation(dataset, 0.2, seed=3)
+    assert rows_of(again["validation"]) == rows_of(parts["validation"])
+
+
+def test_sampled_rows_are_a_repeatable_draw(tmp_path):
+    write_csv(tmp_path / "train.csv", [("A" * (i + 1), i % 2) for i in range(40)])
+    write_csv(tmp_path / "test.csv", TEST)
+    dataset = load_sequence_dataset(tmp_path)
+    drawn = sample_rows(dataset, {"train": 10, "test": None}, seed=1)
+    assert len(drawn["train"]) == 10
+    assert len(drawn["test"]) == 2
+    assert set(drawn["train"]["label"]) == {0, 1}
+    assert rows_of(drawn["train"]) == rows_of(sample_rows(dataset, {"train": 10}, seed=1)["train"])
+
+
+def test_the_longest_sequence_of_all_splits(tmp_path):
+    write_csv(tmp_path / "train.csv", TRAIN)
+    write_csv(tmp_path / "test.csv", [("ACGTACGT", 1)])
+    assert longest_sequence(load_sequence_dataset(tmp_path)) == 8
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize(
+    ("config", "rows", "length"),
+    [("prom_core_tata", (4904, 613, 613), 70), ("mouse/2", (2620, 328, 328), 101)],
+)
+def test_gue_has_the_rows_its_readme_counts(real_data_folder, config, rows, length):
+    dataset = load_sequence_dataset(real_data_folder / "gue", config)
+    assert tuple(len(dataset[split]) for split in ("train", "validation", "test")) == rows
+    assert dataset["train"].features["label"].names == ["0", "1"]
+    assert longest_sequence(dataset) == length
