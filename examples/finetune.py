@@ -40,7 +40,9 @@ from hf_genomics.training.trainer import GenomicsTrainer
 def main() -> None:
     model_args, data_args, training_args, recipe = parse_arguments(sys.argv[1:], __doc__)
     output_dir = str(training_args.output_dir)
-    checkpoint = checkpoint_to_resume(output_dir, training_args.resume_from_checkpoint)
+    checkpoint = None
+    if training_args.do_train:
+        checkpoint = checkpoint_to_resume(output_dir, training_args.resume_from_checkpoint)
     set_seed(training_args.seed)
 
     dataset = data_args.load(training_args.seed)

@@ -150,7 +150,7 @@ def _configurations(folder: Path) -> dict[str, SplitFiles]:
     if declared:
         return declared
     found: dict[str, SplitFiles] = {}
-    files = sorted(file for file in folder.rglob("*") if file.is_file() and table_suffix(file))
+    files = _tables(folder)
     for file in files:
         split = _split_of(file.name)
         if split:
@@ -174,28 +174,31 @@ def _declared(folder: Path) -> dict[str, SplitFiles]:
     metadata = (metadata_load(readme) or {}) if readme.is_file() else {}
     configurations: dict[str, SplitFiles] = {}
     for entry in metadata.get("configs") or []:
+        name = entry.get("config_name", "default")
         base = folder / entry.get("data_dir", ".")
         splits: SplitFiles = {}
-        for split, pattern in _patterns(entry.get("data_files")):
-            files = sorted(file for file in base.glob(pattern) if file.is_file())
+        for split, pattern in _patterns(entry.get("data_files", "**/*")):
+            files = _tables(base, pattern)
             if not files:
                 raise ValueError(
-                    f"{readme} declares {pattern!r} for configuration "
-                    f"{entry['config_name']!r}, but no file in {base} has such a name."
+                    f"{readme} declares {pattern!r} for configuration {name!r}, but no table in "
+                    f"{base} has such a name; correct it, or put the file there."
                 )
             for file in files:
                 key = _canonical(split or _split_of(file.name) or "train")
                 splits.setdefault(key, []).append(file)
         if entry.get("default"):
             configurations = {"default": splits, **configurations}
-        configurations[entry["config_name"]] = splits
+        configurations[name] = splits
     return configurations
+
+
+def _tables(folder: Path, pattern: str = "**/*") -> list[Path]:
+    return sorted(p for p in folder.glob(pattern) if p.is_file() and table_suffix(p))
 
 
 def _patterns(data_files: Any) -> list[tuple[str | None, str]]:
     """Every form that the Hub accepts for `data_files`, as (split or None, pattern) pairs."""
-    if data_files is None:
-        return [(None, "*.parquet"), (None, "*.csv")]
     if isinstance(data_files, str):
         return [(None, data_files)]
     pairs: list[tuple[str | None, str]] = []

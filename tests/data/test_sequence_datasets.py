@@ -122,6 +122,14 @@ def test_a_folder_with_the_configurations_of_its_readme(folder_with_readme):
         load_sequence_dataset(folder_with_readme, "smal")
 
 
+def test_a_configuration_that_is_a_folder(tmp_path):
+    (tmp_path / "README.md").write_text("---\nconfigs:\n- {config_name: a, data_dir: rows}\n---\n")
+    for split, rows in (("train", TRAIN), ("dev", DEV), ("test", TEST)):
+        write_csv(tmp_path / "rows" / f"{split}.csv", rows)
+        write_csv(tmp_path / "elsewhere" / f"{split}.csv", DEV)
+    assert_all_splits(load_sequence_dataset(tmp_path, "a"))
+
+
 def test_a_file_that_the_readme_declares_must_exist(folder_with_readme):
     os.remove(folder_with_readme / "tables" / "second.parquet")
     with pytest.raises(ValueError, match="declares 'tables/second.parquet' for configuration"):
