@@ -125,7 +125,7 @@ def simulated_data(args: argparse.Namespace) -> tuple[str, str, DatasetDict]:
             seed=SEED,
             tree=TreeShape.BALANCED,
             num_leaves=256,
-            height=3.0,
+            height=2.0,
             clade_depth=3,
             split=SplitRule.SUBTREE,
         )
