@@ -24,7 +24,7 @@ from typing import Any  # noqa: E402
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
-from measure import compare, ratio, summary, write_result  # type: ignore[import-not-found]  # noqa: E402
+from measure import compare, ratio, summary, write_result  # noqa: E402
 from transformers import AutoTokenizer  # noqa: E402
 
 from hf_genomics import DNATokenizer  # noqa: E402
