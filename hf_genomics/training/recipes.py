@@ -136,9 +136,12 @@ PAPER = Recipe(
     point_milestones=(0.85,),  # points skip the first drop
 )
 
+# Chosen by the mean validation MCC of HCNN-S on the GUE sets prom_core_tata, mouse/0, mouse/2 and
+# mouse/3, one seed that the reported runs do not use: 0.749, against 0.724 without reading either
+# strand. On mouse/3 and prom_core_tata a rate of 3e-3 came out lower (0.727 and 0.820 for 0.758 and 0.824).
 MODERN = Recipe(
     name="modern",
-    learning_rate=2e-3,
+    learning_rate=1e-3,
     weight_decay=0.05,
     decoupled_weight_decay=True,
     decay_norms_and_biases=False,
@@ -151,6 +154,7 @@ MODERN = Recipe(
     warmup_steps=0.1,
     max_grad_norm=1.0,
     early_stopping_patience=5,
+    reverse_complement_probability=0.5,
 )
 
 RECIPES = {recipe.name: recipe for recipe in (PAPER, MODERN)}
