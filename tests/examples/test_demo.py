@@ -52,7 +52,7 @@ def test_demo_trains_reloads_and_reports_both_models(tmp_path, data):
         text=True,
         capture_output=True,
         check=False,
-        timeout=500,
+        timeout=1500,
     )
     assert finished.returncode == 0, finished.stdout + finished.stderr
     assert finished.stdout.count("$ accelerate launch") == 2
