@@ -67,7 +67,7 @@ def main(command: Sequence[str] | None = None) -> None:
     try:
         prepare_output(args.output)
         name, config, dataset = simulated_data(args) if args.data is None else real_data(args)
-    except ValueError as error:
+    except (ValueError, OSError) as error:  # OSError: neither a folder nor on the Hub
         sys.exit(fail(str(error)))
     limits = training_limits(dataset, args.epochs)
     print(describe(dataset, limits), flush=True)

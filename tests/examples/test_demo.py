@@ -69,11 +69,11 @@ def test_demo_trains_reloads_and_reports_both_models(tmp_path, data):
         assert len(loaded["train"]) == 24
 
 
-def test_missing_folder_is_named(message_of, tmp_path):
-    missing = str(tmp_path / "absent")
-    message = message_of("--data", missing, "--output", str(tmp_path / "demo"))
+@pytest.mark.parametrize("name", ["/no/such/gue", "../no/such/gue", "no_such/gue"])
+def test_missing_data_is_named(message_of, tmp_path, name):
+    message = message_of("--data", name, "--output", str(tmp_path / "demo"))
     assert message.startswith("Error: ")
-    assert missing in message
+    assert name in message
     assert "Traceback" not in message
 
 
