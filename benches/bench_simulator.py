@@ -18,7 +18,7 @@ from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
 from datasets.utils.logging import disable_progress_bar  # noqa: E402
-from measure import compare, summary, write_result  # type: ignore[import-not-found]  # noqa: E402
+from measure import compare, summary, write_result  # noqa: E402
 
 from hf_genomics.benchmarks.parameters import Condition, SimulationParameters  # noqa: E402
 from hf_genomics.benchmarks.simulator import simulate  # noqa: E402
