@@ -140,7 +140,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(data, uninterrupted, tmp_path)
 @pytest.mark.slow
 def test_two_processes_of_torchrun_share_the_rows(data, tmp_path):
     output = tmp_path / "two"
-    torchrun = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "0"]
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     options = ["--per_device_train_batch_size", "8", "--max_steps", "6"]
     run(*torchrun, FINETUNE, *COMMAND, "--dataset_name", data, "--output_dir", output, *options)
     results = json.loads((output / "all_results.json").read_text())
