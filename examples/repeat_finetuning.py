@@ -15,6 +15,7 @@ scores, command and commit as .json, mean and standard deviation over the seeds 
 import argparse
 import json
 import platform
+import shlex
 import statistics
 import subprocess
 import sys
@@ -59,13 +60,8 @@ def main() -> None:
         )
     ]
     with ThreadPoolExecutor(args.jobs) as pool:
-        failed = [
-            run
-            for run, done in zip(
-                runs, pool.map(lambda run: finish(run, args.dataset_name, root, extra), runs)
-            )
-            if not done
-        ]
+        done = pool.map(lambda run: finish(run, args.dataset_name, root, extra), runs)
+        failed = [run for run, succeeded in zip(runs, done, strict=True) if not succeeded]
     if failed:
         sys.exit(f"{len(failed)} runs failed; see log.txt in {failed[0].folder(root)}")
     if args.report:
@@ -118,33 +114,60 @@ def commit() -> str:
     return head.stdout.strip() + ("+" if changed.returncode else "")
 
 
+# What a report keeps of a run; the rest of all_results.json names files of this machine.
+KEPT = (
+    "seed",
+    "steps",
+    "epochs",
+    "best_step",
+    "train_seconds",
+    "train_loss",
+    "parameters",
+    "versions",
+)
+
+
 def read(run: Run, root: Path) -> dict:
+    """Identity, commit, numbers and versions of a run that is done."""
     folder = run.folder(root)
-    identity = {"model": run.model, "config": run.config, "recipe": run.recipe}
     results = json.loads((folder / "all_results.json").read_text())
-    return identity | {"commit": (folder / "commit.txt").read_text()} | results
+    scores = {name: x for name, x in results.items() if name.startswith(("validation_", "test_"))}
+    return {
+        "model": run.model,
+        "config_overrides": run.config_overrides,
+        "config": run.config,
+        "recipe": run.recipe,
+        "commit": (folder / "commit.txt").read_text(),
+        **{name: results[name] for name in KEPT if name in results},
+        **scores,
+    }
 
 
 def write_report(runs: list[Run], root: Path, report: Path) -> None:
     """Every run's numbers as JSON, and the table of means and standard deviations as Markdown."""
     rows = [read(run, root) for run in runs]
     document = {
-        "command": " ".join(["python", *sys.argv]),
+        "command": shlex.join(["python", *sys.argv]),
         "hardware": f"{platform.machine()} CPU",
         "runs": rows,
     }
     report.parent.mkdir(parents=True, exist_ok=True)
-    report.with_suffix(".json").write_text(json.dumps(document, indent=1) + "\n")
-    report.with_suffix(".md").write_text(table(rows) + "\n")
+    for path, text in (
+        (report.with_suffix(".json"), json.dumps(document, indent=1)),
+        (report.with_suffix(".md"), table(rows)),
+    ):
+        aside = path.with_name(f".{path.name}.partial")
+        aside.write_text(text + "\n")
+        aside.replace(path)
     print(table(rows))
 
 
 def table(rows: list[dict]) -> str:
-    """Test MCC x 100 and training seconds, mean and standard deviation over the seeds."""
+    """Test MCC x 100, mean and standard deviation over the seeds; steps and seconds of all runs."""
     configs = list(dict.fromkeys(row["config"] for row in rows))
     lines = [
-        "| recipe | model | " + " | ".join(configs) + " | mean | training seconds |",
-        "| --- | --- |" + " --- |" * (len(configs) + 2),
+        "| recipe | model | " + " | ".join(configs) + " | mean | steps | training seconds |",
+        "| --- | --- |" + " --- |" * (len(configs) + 3),
     ]
     for recipe, model in dict.fromkeys((row["recipe"], row["model"]) for row in rows):
         mine = [row for row in rows if (row["recipe"], row["model"]) == (recipe, model)]
@@ -156,11 +179,12 @@ def table(rows: list[dict]) -> str:
             spread = statistics.stdev(scores) if len(scores) > 1 else 0.0
             means.append(statistics.mean(scores))
             cells.append(f"{means[-1]:.1f} ± {spread:.1f}")
+        steps = sum(row["steps"] for row in mine)
         seconds = sum(row["train_seconds"] for row in mine)
         lines.append(
             f"| {recipe} | {model} | "
             + " | ".join(cells)
-            + f" | {statistics.mean(means):.1f} | {seconds:.0f} |"
+            + f" | {statistics.mean(means):.1f} | {steps} | {seconds:.0f} |"
         )
     return "\n".join(lines)
 
