@@ -122,7 +122,7 @@ KEPT = (
     "best_step",
     "train_seconds",
     "train_loss",
-    "parameters",
+    "num_parameters",
     "versions",
 )
 
