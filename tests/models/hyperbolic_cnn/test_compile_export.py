@@ -10,17 +10,16 @@ from tests.models.hyperbolic_cnn.tiny import random_ids, set_curvatures_, tiny_m
 
 PER_BLOCK = [0.5, 2.0, 0.8, 1.6]
 
+NETWORKS = [
+    {"geometry": "lorentz", "multi_curvature": False, "head": "flatten"},
+    {"geometry": "lorentz", "multi_curvature": True, "head": "flatten"},
+    {"geometry": "lorentz", "multi_curvature": True, "head": "centroid"},
+    {"geometry": "lorentz", "multi_curvature": True, "reverse_complement": "average"},
+    {"geometry": "euclidean", "head": "flatten"},
+    {"geometry": "euclidean", "head": "centroid"},
+]
 networks = pytest.mark.parametrize(
-    "options",
-    [
-        {"geometry": "lorentz", "multi_curvature": False, "head": "flatten"},
-        {"geometry": "lorentz", "multi_curvature": True, "head": "flatten"},
-        {"geometry": "lorentz", "multi_curvature": True, "head": "centroid"},
-        {"geometry": "lorentz", "multi_curvature": True, "reverse_complement": "average"},
-        {"geometry": "euclidean", "head": "flatten"},
-        {"geometry": "euclidean", "head": "centroid"},
-    ],
-    ids=lambda options: "-".join(map(str, options.values())),
+    "options", NETWORKS, ids=lambda options: "-".join(map(str, options.values()))
 )
 # torch's own compilers and exporters warn of their own future
 pytestmark = [
@@ -46,14 +45,7 @@ def _fresh_compiler():
     torch.compiler.reset()
 
 
-@networks
-@pytest.mark.parametrize("training", [True, False])
-@pytest.mark.parametrize("backend", ["eager", "inductor"])
-def test_one_compiled_graph_gives_the_same_logits_gradients_and_statistics(
-    options, training, backend
-):
-    if backend == "inductor" and shutil.which("g++") is None and shutil.which("clang++") is None:
-        pytest.skip("inductor needs a C++ compiler")
+def assert_compiling_changes_nothing(options, training, backend):
     ids, labels = random_ids(14, 9, 4), torch.tensor([0, 2, 1])
     model, twin = (network(options, torch.float64).train(training) for _ in range(2))
     twin.load_state_dict(model.state_dict())
@@ -70,6 +62,19 @@ def test_one_compiled_graph_gives_the_same_logits_gradients_and_statistics(
         )
     for found, expected in zip(twin.buffers(), model.buffers(), strict=True):
         torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
+
+
+@networks
+@pytest.mark.parametrize("training", [True, False])
+def test_one_graph_gives_the_same_logits_gradients_and_statistics(options, training):
+    assert_compiling_changes_nothing(options, training, "eager")
+
+
+@pytest.mark.parametrize("options", [NETWORKS[1], NETWORKS[4]], ids=["lorentz", "euclidean"])
+def test_compiled_code_gives_the_same_logits_gradients_and_statistics(options):
+    if shutil.which("g++") is None and shutil.which("clang++") is None:
+        pytest.skip("inductor needs a C++ compiler")
+    assert_compiling_changes_nothing(options, True, "inductor")
 
 
 def example(length=20):
