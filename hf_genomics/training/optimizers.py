@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -26,7 +26,11 @@ from .recipes import Recipe
 
 FUSED_DEVICE_TYPES = frozenset({"cpu", "cuda", "mps", "xpu"})  # where torch has a fused Adam kernel
 
+TINY = 1e-30  # makes 0 / 0 the limit it stands for, and changes no other number
+MAX_ANGLE = 50.0  # in units of sqrt(k); no step of a working run is near it, and cosh(50) is finite
+
 Curvature = Callable[[], Tensor]
+Mixture = tuple[float, float, float]
 
 
 class RiemannianAdamW(Optimizer):
@@ -34,13 +38,13 @@ class RiemannianAdamW(Optimizer):
 
     A point moves exactly as geoopt's ``RiemannianAdam`` would move the full (1 + n)-dimensional
     point, but only its n space components are stored, so it can never leave its manifold, not even
-    when its curvature is learned. All points of a group that share a dimension move in one set of
-    tensor operations. Ordinary parameters take ``torch.optim.AdamW``'s fused kernel, or fused Adam
+    when its curvature is learned. All points of a group that share a dimension move together, in
+    float64. Ordinary parameters take ``torch.optim.AdamW``'s fused kernel, or fused Adam
     (decay added to the gradient) in groups with ``decoupled_weight_decay=False``.
 
     A point's weight decay is always geoopt's: the gradient of ``weight_decay / 2 (x0^2 + |s|^2)``.
     One step moves a point by at most about ``lr (1 - beta1) / sqrt(1 - beta2)`` (3.2 ``lr`` with
-    the defaults), since the step is Adam's and transport keeps lengths; there is no further clamp.
+    the defaults), since the step is Adam's and transport keeps lengths.
 
     Curvatures are callables, so they live beside ``param_groups``: ``state_dict`` holds numbers and
     tensors only, and ``torch.load(..., weights_only=True)`` reads it.
@@ -156,43 +160,47 @@ class RiemannianAdamW(Optimizer):
         for point in points:
             state = self.state[point]
             if not state:
-                # An int: a point's count is read on the host, a tensor on a GPU would stall it.
+                # A point has one second moment; it and the count are read on the host every step.
                 state["step"] = 0
                 state["exp_avg"] = torch.zeros_like(point)
-                state["exp_avg_sq"] = point.new_zeros(())
+                state["exp_avg_sq"] = 0.0
             buckets[point.shape, point.dtype, point.device, state["step"]].append(point)
         yield from buckets.values()
 
     def _move_points(self, group: dict[str, Any], points: list[Tensor]) -> None:
         states = [self.state[point] for point in points]
         moments = [state["exp_avg"] for state in states]
-        squares = [state["exp_avg_sq"] for state in states]
-        # bfloat16 and float16 keep too few digits for the products below.
-        dtype = torch.promote_types(points[0].dtype, torch.float32)
-        vectors = torch.stack([*points, *(point.grad for point in points), *moments])  # type: ignore[list-item]
-        s, gradient, m = vectors.to(dtype).unflatten(0, (3, len(points))).unbind(0)
+        gradients = [point.grad for point in points]
+        vectors = torch.stack([*points, *gradients, *moments])  # type: ignore[list-item]
+        # Six points are a few hundred numbers: float64 costs nothing, and one trip to the host is
+        # quicker than fifty operations on tensors of six numbers, on a CPU as on a GPU.
+        vectors = vectors.to("cpu", torch.float64)
+        bases = vectors.unflatten(0, (3, len(points))).transpose(0, 1)  # (P, 3, n): s, ds, m
+        products = (bases @ bases.transpose(1, 2)).tolist()
         step = states[0]["step"] + 1
-        s, m, v = riemannian_adam_update(
-            s,
-            gradient,
-            m,
-            torch.stack(squares).to(dtype)[:, None],
-            self._stack_curvatures(points).to(points[0].device, dtype)[:, None],
-            step=step,
-            lr=group["lr"],
-            betas=group["betas"],
-            eps=group["eps"],
-            weight_decay=group["weight_decay"],
-        )
-        torch._foreach_copy_([*points, *moments, *squares], [*s, *m, *v.squeeze(1)])
-        for state in states:
+        mixtures = []
+        for state, gram, k in zip(states, products, self._current_curvatures(points), strict=True):
+            new_s, new_m, state["exp_avg_sq"] = riemannian_adam_step(
+                gram,
+                state["exp_avg_sq"],
+                k,
+                step=step,
+                lr=group["lr"],
+                betas=group["betas"],
+                eps=group["eps"],
+                weight_decay=group["weight_decay"],
+            )
             state["step"] = step
+            mixtures.append((new_s, new_m))
+        new = torch.tensor(mixtures, dtype=torch.float64) @ bases  # (P, 2, 3) @ (P, 3, n)
+        new = new.to(points[0].device, points[0].dtype)
+        torch._foreach_copy_([*points, *moments], [*new[:, 0], *new[:, 1]])
 
-    def _stack_curvatures(self, points: list[Tensor]) -> Tensor:
-        """Current k of each point, (P,)."""
+    def _current_curvatures(self, points: list[Tensor]) -> list[float]:
+        """Current k of each point."""
         curvatures = [self._curvatures[point] for point in points]
-        current = {curvature: curvature().reshape(()) for curvature in dict.fromkeys(curvatures)}
-        return torch.stack([current[curvature] for curvature in curvatures])
+        current = {curvature: curvature().item() for curvature in dict.fromkeys(curvatures)}
+        return [current[curvature] for curvature in curvatures]
 
     def _move_ordinary(self, group: dict[str, Any], parameters: list[Tensor]) -> None:
         states = [self.state[parameter] for parameter in parameters]
@@ -223,30 +231,27 @@ class RiemannianAdamW(Optimizer):
         )
 
 
-def riemannian_adam_update(
-    s: Tensor,
-    gradient: Tensor,
-    m: Tensor,
-    v: Tensor,
-    k: Tensor,
+def riemannian_adam_step(
+    gram: Sequence[Sequence[float]],
+    v: float,
+    k: float,
     *,
     step: int,
     lr: float,
     betas: tuple[float, float],
     eps: float,
     weight_decay: float,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """One Riemannian Adam step of P points, in space components only.
+) -> tuple[Mixture, Mixture, float]:
+    """One Riemannian Adam step of a point.
 
-    Every length is written as a sum of squares, never as a Minkowski difference, so float32 keeps
-    its digits at radius 10 sqrt(k) (|s| = 11,000) as well as at the origin.
+    The new point and its first moment lie in the plane of the old ones and the gradient, so the
+    step is worked out on their inner products and comes as weights of the three vectors.
 
     Args:
-        s: points (P, n).
-        gradient: of the loss with respect to s (P, n).
-        m: first moments (P, n).
-        v: second moments (P, 1).
-        k: curvatures (P, 1).
+        gram: Euclidean inner products (3, 3) of s, ds and m: space components of the point, the
+            gradient with respect to them, and space components of the first moment.
+        v: second moment.
+        k: curvature.
         step: number of this step, 1 for the first.
         lr: step size.
         betas: decay rates of the moments.
@@ -254,34 +259,38 @@ def riemannian_adam_update(
         weight_decay: of the ambient square |x|^2 = x0^2 + |s|^2.
 
     Returns:
-        New s (P, n), m (P, n) at the new points, v (P, 1).
+        Weights of s, ds and m in the new s; weights in the new m, a tangent vector at the new
+        point; the new v.
     """
+    (ss, sg, sm), (_, gg, gm), (_, _, mm) = gram
     beta1, beta2 = betas
-    if weight_decay:
-        # d/ds of weight_decay / 2 * (x0^2 + |s|^2) with x0^2 = k + |s|^2
-        gradient = gradient.add(s, alpha=2 * weight_decay)
-    # Riemannian gradient: ds + <s, ds> s / k, squared length |ds|^2 + <s, ds>^2 / k
-    slope = (s * gradient).sum(-1, keepdim=True)
-    along = slope / k
-    square = (gradient * gradient).sum(-1, keepdim=True).addcmul_(slope, along)
-    m = m.lerp(gradient.addcmul(s, along), 1 - beta1)
-    v = v.lerp(square, 1 - beta2)
-    # distance moved per unit of |m|, lr / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + eps)
-    root = math.sqrt(1 - beta2**step)
-    rate = (lr * root / (1 - beta1**step)) / v.sqrt().add_(eps * root)
+    # d/ds of weight_decay / 2 * (x0^2 + |s|^2), where x0^2 = k + |s|^2, joins the gradient
+    pull = 2 * weight_decay
+    gg += 2 * pull * sg + pull * pull * ss
+    sg += pull * ss
+    gm += pull * sm
+    # Riemannian gradient r = ds + along s. Minkowski products: <r, r> = |ds|^2 + <s, ds>^2 / k,
+    # <m, r> = <m_s, ds> (that is what a gradient is), <m, m> = |m_s|^2 - <s, m_s>^2 / x0^2.
+    along = sg / k
+    # Rounding may leave a square that should be 0 below it.
+    rr = max(gg + along * sg, 0.0)
+    v = beta2 * v + (1 - beta2) * rr
+    old, new = beta1, 1 - beta1  # weights of m and r in the first moment
+    mm -= sm * sm / (k + ss)
+    mm = max(old * old * mm + 2 * old * new * gm + new * new * rr, 0.0)
 
-    # |m|^2 = |m_s|^2 - <s, m_s>^2 / x0^2, as the sum |m_s - a s|^2 + k a^2 with a = <s, m_s> / x0^2
-    a = (s * m).sum(-1, keepdim=True) / (s * s).sum(-1, keepdim=True).add_(k)
-    across = m.addcmul(s, a, value=-1)
-    m_square_over_k = (across * across).sum(-1, keepdim=True).div_(k).addcmul_(a, a)
+    # distance moved per unit of |m|: lr / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + eps)
+    root = math.sqrt(1 - beta2**step)
+    rate = lr * root / (1 - beta1**step) / (math.sqrt(v) + eps * root + TINY)
     # The direction is -rate * m: x and m turn into each other along one geodesic, by angle theta.
-    # The floor only keeps sinh(theta) / theta at 1 instead of 0 / 0.
-    theta = m_square_over_k.sqrt().mul_(rate).clamp_min_(torch.finfo(s.dtype).tiny)
-    cosh = theta.cosh()
-    rate = theta.sinh().div_(theta).mul_(rate)
+    theta = min(math.sqrt(mm / k) * rate + TINY, MAX_ANGLE)
+    cosh = math.cosh(theta)
+    rate *= math.sinh(theta) / theta
+    from_s = new * (along + pull)
+    turn = rate * mm / k
     return (
-        (s * cosh).addcmul_(m, rate, value=-1),
-        (m * cosh).addcmul_(s, m_square_over_k.mul_(rate), value=-1),
+        (cosh - rate * from_s, -rate * new, -rate * old),
+        (cosh * from_s - turn, cosh * new, cosh * old),
         v,
     )
 
