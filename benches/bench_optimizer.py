@@ -6,6 +6,7 @@ what a user waits for; processor time on one thread is comparable on a busy mach
 
 import functools
 import json
+import os
 import time
 import warnings
 from collections.abc import Callable
@@ -75,10 +76,15 @@ def measured(length: int) -> dict[str, Any]:
 
 
 def main() -> None:
+    load = os.getloadavg()[0]  # wall times are worth little where it is far above 0
     result = {f"L={length}": measured(length) for length in STEPS_PER_TURN}
     print(json.dumps(result, indent=2))
     note = f"per step, median of {ROUNDS} interleaved rounds"
-    print(write_result("optimizer", {"method": note, **result}, threads=THREADS))
+    print(
+        write_result(
+            "optimizer", {"method": note, "load_average_before": load, **result}, threads=THREADS
+        )
+    )
 
 
 if __name__ == "__main__":
