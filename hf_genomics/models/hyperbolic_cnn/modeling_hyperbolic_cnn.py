@@ -256,7 +256,8 @@ class HyperbolicCNNPreTrainedModel(PreTrainedModel):
         for name, module in self.named_modules():
             if isinstance(module, HyperbolicCNNBlock):
                 index = int(name.rpartition(".")[2])
-                curvature = partial(self._backbone.curvature.at, index)
+                i = index if self.config.multi_curvature else 0
+                curvature = partial(self._backbone.curvature.at, i)
                 for j, layer in enumerate(module.layers):
                     yield (
                         f"{name}.layers.{j}.norm.beta",
@@ -414,8 +415,8 @@ class HyperbolicCNNModel(HyperbolicCNNPreTrainedModel):
 
         strands = 2 if self.config.reverse_complement == "average" else 1
         if strands == 2:
-            both = torch.stack(pooled.chunk(2), 1)  # (2 B, E) -> (B, 2, E)
-            pooled = centroid(both, k=k, dim=2, over=1) if lorentz else both.mean(1)
+            both = pooled.unflatten(0, (2, -1))  # (2 B, E) -> (2, B, E)
+            pooled = centroid(both, k=k, dim=2, over=0) if lorentz else both.mean(0)
 
         def as_points(features: Tensor, k: Tensor | None) -> Tensor:
             features = features[: features.shape[0] // strands, :, :length].transpose(1, 2)
