@@ -59,6 +59,9 @@ def main() -> None:
             args.recipes, args.seeds, args.configs, args.models
         )
     ]
+    if args.report_only:
+        write_report([run for run in runs if is_done(run, root)], root, Path(args.report))
+        return
     with ThreadPoolExecutor(args.jobs) as pool:
         done = pool.map(lambda run: finish(run, args.dataset_name, root, extra), runs)
         failed = [run for run, succeeded in zip(runs, done, strict=True) if not succeeded]
@@ -89,21 +92,28 @@ def parse_arguments(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
     parser.add_argument("--output_dir", required=True, help="one folder per run in here")
     parser.add_argument("--report", help="PATH of PATH.json and PATH.md")
+    parser.add_argument(
+        "--report_only", action="store_true", help="start no run, report those that are done"
+    )
     return parser.parse_args(own), extra
 
 
 def finish(run: Run, dataset_name: str, root: Path, extra: list[str]) -> bool:
     """Runs `finetune.py` unless its results are there; True if they are in the end."""
     folder = run.folder(root)
-    if not (folder / "all_results.json").exists():
+    if not is_done(run, root):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "commit.txt").write_text(commit())
         with open(folder / "log.txt", "a") as log:
             subprocess.run(run.command(dataset_name, root, extra), stdout=log, stderr=log)
-    done = (folder / "all_results.json").exists()
+    done = is_done(run, root)
     score = read(run, root)["test_matthews_correlation"] if done else "failed"
     print(run.recipe, run.config, run.model, run.seed, score, flush=True)
     return done
+
+
+def is_done(run: Run, root: Path) -> bool:
+    return (run.folder(root) / "all_results.json").exists()
 
 
 def commit() -> str:
@@ -163,7 +173,7 @@ def write_report(runs: list[Run], root: Path, report: Path) -> None:
 
 
 def table(rows: list[dict]) -> str:
-    """Test MCC x 100, mean and standard deviation over the seeds; steps and seconds of all runs."""
+    """Test MCC x 100, mean and standard deviation over n seeds; steps and seconds of all runs."""
     configs = list(dict.fromkeys(row["config"] for row in rows))
     lines = [
         "| recipe | model | " + " | ".join(configs) + " | mean | steps | training seconds |",
@@ -176,15 +186,20 @@ def table(rows: list[dict]) -> str:
             scores = [
                 100 * row["test_matthews_correlation"] for row in mine if row["config"] == config
             ]
-            spread = statistics.stdev(scores) if len(scores) > 1 else 0.0
+            if not scores:
+                cells.append("-")
+                continue
             means.append(statistics.mean(scores))
-            cells.append(f"{means[-1]:.1f} ± {spread:.1f}")
+            spread = f" ± {statistics.stdev(scores):.1f}" if len(scores) > 1 else ""
+            cells.append(f"{means[-1]:.1f}{spread} (n={len(scores)})")
+        complete = len(means) == len(configs)
+        mean = f"{statistics.mean(means):.1f}" if complete else "-"
         steps = sum(row["steps"] for row in mine)
         seconds = sum(row["train_seconds"] for row in mine)
         lines.append(
             f"| {recipe} | {model} | "
             + " | ".join(cells)
-            + f" | {statistics.mean(means):.1f} | {steps} | {seconds:.0f} |"
+            + f" | {mean} | {steps} | {seconds:.0f} |"
         )
     return "\n".join(lines)
 

@@ -18,16 +18,14 @@ from torch.autograd.function import once_differentiable
 
 from .lorentz import TINY, asinh, normalize_time_like, sinh_cosh, time_component
 
-# Features are worked on in slices of the batch that stay in a core's cache between two passes.
-SLICE_ELEMENTS = 1 << 18
+# Features are worked on in slices of the batch, which bounds the memory of intermediate results.
+SLICE_ELEMENTS = 1 << 22
 
 
 def batch_slices(features: Tensor) -> Iterator[slice]:
-    """Slices of dimension 0 that fit a CPU's cache; one slice on other devices."""
+    """Slices of dimension 0 of at most `SLICE_ELEMENTS`, or of one sequence."""
     batch = features.shape[0]
-    size = batch
-    if features.device.type == "cpu":
-        size = max(1, SLICE_ELEMENTS // max(1, features[0].numel()))
+    size = max(1, SLICE_ELEMENTS // max(1, features[0].numel()))
     return (slice(start, start + size) for start in range(0, batch, size))
 
 

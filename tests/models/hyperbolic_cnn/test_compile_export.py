@@ -9,6 +9,8 @@ import torch
 from tests.models.hyperbolic_cnn.tiny import random_ids, set_curvatures_, tiny_model
 
 PER_BLOCK = [0.5, 2.0, 0.8, 1.6]
+# compiled code adds in another order; logits of 3 to 5 were seen to differ by up to 5e-5
+FLOAT32 = {"rtol": 5e-5, "atol": 1e-5}
 
 NETWORKS = [
     {"geometry": "lorentz", "multi_curvature": False, "head": "flatten"},
@@ -92,7 +94,7 @@ def test_an_exported_program_takes_any_batch_size(options):
         ids = random_ids(*([20, 11, 3] * 3)[:size], pad_to=20)
         mask = (ids != 5).long()
         logits = program.module()(input_ids=ids, attention_mask=mask).logits
-        torch.testing.assert_close(logits, model(ids, mask).logits, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(logits, model(ids, mask).logits, **FLOAT32)
 
 
 @networks
@@ -122,4 +124,4 @@ def test_an_onnx_model_takes_any_batch_size(options, tmp_path):
         feed = {"input_ids": ids.numpy(), "attention_mask": mask.numpy()}
         (logits,) = session.run(["logits"], feed)
         expected = model(ids, mask).logits.detach()
-        torch.testing.assert_close(torch.from_numpy(logits), expected, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(torch.from_numpy(logits), expected, **FLOAT32)
