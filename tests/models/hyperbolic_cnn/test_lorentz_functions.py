@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from hf_genomics.models.hyperbolic_cnn.lorentz_batch_norm import LorentzBatchNorm
+from hf_genomics.models.hyperbolic_cnn import lorentz_functions
 from hf_genomics.models.hyperbolic_cnn.lorentz_functions import (
     AddRankOne,
     BatchNormReLU,
@@ -62,9 +63,10 @@ def test_batch_norm_by_hand_is_the_formula(of_batch, masked, with_residual, max_
 
 
 @pytest.mark.parametrize(("of_batch", "masked", "with_residual"), CASES)
-def test_batch_norm_in_several_slices_is_the_formula(of_batch, masked, with_residual):
+def test_batch_norm_in_several_slices_is_the_formula(of_batch, masked, with_residual, monkeypatch):
     """A batch larger than what is worked on at once, with a last slice that is not full."""
-    inputs = inputs_of_batch_norm(7, 16, 4000, of_batch, masked, with_residual)
+    monkeypatch.setattr(lorentz_functions, "SLICE_ELEMENTS", 4 * 16 * 50)
+    inputs = inputs_of_batch_norm(7, 16, 50, of_batch, masked, with_residual)
     sizes = [len(inputs[0][part]) for part in batch_slices(inputs[0])]
     assert sizes == [4, 3]
     assert_same(inputs, 10.0, accuracy=1e-9)
