@@ -5,8 +5,8 @@ import itertools
 import pytest
 import torch
 
-from hf_genomics.models.hyperbolic_cnn.lorentz_batch_norm import LorentzBatchNorm
 from hf_genomics.models.hyperbolic_cnn import lorentz_functions
+from hf_genomics.models.hyperbolic_cnn.lorentz_batch_norm import LorentzBatchNorm
 from hf_genomics.models.hyperbolic_cnn.lorentz_functions import (
     AddRankOne,
     BatchNormReLU,
