@@ -4,20 +4,20 @@ Run it with `python benches/bench_simulator.py`; it writes benches/results/simul
 set holds 2,000 rows of 1,000 bases; "write" adds Parquet, card and Newick on disk.
 """
 
+import functools
+import json
 import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 THREADS = 1
 os.environ |= {"OMP_NUM_THREADS": str(THREADS), "OPENBLAS_NUM_THREADS": str(THREADS)}
 
-import functools  # noqa: E402  (the environment above comes first)
-import json  # noqa: E402
-import tempfile  # noqa: E402
-import time  # noqa: E402
-from collections.abc import Callable  # noqa: E402
-from pathlib import Path  # noqa: E402
-from typing import Any  # noqa: E402
 
-from datasets.utils.logging import disable_progress_bar  # noqa: E402
+from datasets.utils.logging import disable_progress_bar  # noqa: E402  (the environment above comes first)
 from measure import compare, summary, write_result  # noqa: E402
 
 from hf_genomics.benchmarks.parameters import Condition, SimulationParameters  # noqa: E402

@@ -6,7 +6,13 @@ The floor is what no encoder can avoid: 8 bytes of `input_ids` and 8 of `attenti
 per base to fresh memory (and 1 byte read). It is measured by filling two such arrays.
 """
 
+import functools
+import json
 import os
+import random
+import tempfile
+import time
+from typing import Any
 
 THREADS = 1
 os.environ |= {
@@ -15,14 +21,8 @@ os.environ |= {
     "TOKENIZERS_PARALLELISM": "false",  # `tokenizers` would use every core
 }
 
-import functools  # noqa: E402  (the environment above comes first)
-import json  # noqa: E402
-import random  # noqa: E402
-import tempfile  # noqa: E402
-import time  # noqa: E402
-from typing import Any  # noqa: E402
 
-import numpy as np  # noqa: E402
+import numpy as np  # noqa: E402  (the environment above comes first)
 import torch  # noqa: E402
 from measure import compare, ratio, summary, write_result  # noqa: E402
 from transformers import AutoTokenizer  # noqa: E402
