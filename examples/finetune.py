@@ -34,6 +34,7 @@ from hf_genomics.training.finetuning import (
     length_limit,
     selection_metric,
 )
+from hf_genomics.training.processes import leave_process_group
 from hf_genomics.training.trainer import GenomicsTrainer
 
 
@@ -107,3 +108,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+    leave_process_group()

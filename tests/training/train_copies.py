@@ -15,6 +15,7 @@ import torch
 from transformers import TrainingArguments
 
 from hf_genomics import HyperbolicCNNConfig, HyperbolicCNNForSequenceClassification
+from hf_genomics.training.processes import leave_process_group
 from hf_genomics.training.recipes import MODERN
 from hf_genomics.training.trainer import GenomicsTrainer
 
@@ -61,4 +62,4 @@ if __name__ == "__main__":
     history = train_copies(Path(log).parent, int(batch_size), int(accumulation))
     if int(os.environ["RANK"]) == 0:
         Path(log).write_text(json.dumps(history))
-    torch.distributed.destroy_process_group()
+    leave_process_group()
