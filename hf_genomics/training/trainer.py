@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from transformers import EarlyStoppingCallback, Trainer, TrainerCallback
+from transformers.trainer_utils import HubStrategy
 
 from .optimizers import RiemannianAdamW, manifold_points, parameter_groups
 from .recipes import MODERN, Recipe
@@ -110,6 +113,14 @@ class GenomicsTrainer(Trainer):
         if "loss" in logs:
             logs.update(self._curvature_logs())
         super().log(logs, *args, **kwargs)
+
+    def _push_from_checkpoint(self, checkpoint_folder: str) -> None:
+        """Pushes as `Trainer` does, which takes weights and configuration from the checkpoint but
+        leaves the model's code there."""
+        if self.is_world_process_zero() and self.args.hub_strategy != HubStrategy.END:
+            for file in Path(checkpoint_folder).glob("*.py"):
+                shutil.copy(file, str(self.args.output_dir))
+        super()._push_from_checkpoint(checkpoint_folder)
 
     def _curvatures(self) -> Tensor:
         curvatures = getattr(self.accelerator.unwrap_model(self.model), "curvatures", None)
