@@ -1,0 +1,141 @@
+"""Alignment columns with what stands around them in the reference, as arrays over sites.
+
+Legend: n sites, S leaves, R regions; states 0 to 3 are A, C, G, T, 4 is a gap or unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hf_genomics.evaluation.codons import codon_positions
+
+FLANK = 2  # bases kept on each side of a site, enough for a 5-mer
+UNKNOWN = 4
+NO_CODON = -1
+
+_STATES = np.full(256, UNKNOWN, np.int8)
+_STATES[np.frombuffer(b"ACGT", np.uint8)] = np.arange(4, dtype=np.int8)
+
+
+@dataclass(frozen=True, eq=False)
+class AlignmentSites:
+    """Sites of an alignment whose reference base is known.
+
+    Attributes:
+        leaf_states: int8 (n, S), in the leaf order of the data set's tree.
+        context: int8 (n, 5), reference states from two bases before the site to two after it.
+        codon_position: int8 (n,), 0, 1 or 2, -1 where there is none.
+        region: int32 (n,), index into `names`.
+        position: int64 (n,), 0-based position in the named sequence.
+        names: name of each region, a chromosome or a locus.
+    """
+
+    leaf_states: NDArray[np.int8]
+    context: NDArray[np.int8]
+    codon_position: NDArray[np.int8]
+    region: NDArray[np.int32]
+    position: NDArray[np.int64]
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.region)
+
+    @property
+    def reference(self) -> NDArray[np.int8]:
+        """Reference state of each site, 0 to 3, shape (n,)."""
+        return self.context[:, FLANK]
+
+    def __getitem__(self, index: Any) -> AlignmentSites:
+        """The sites that a slice, mask or index array (m,) picks."""
+        arrays = {
+            field.name: getattr(self, field.name)[index]
+            for field in fields(self)
+            if field.name != "names"
+        }
+        return AlignmentSites(**arrays, names=self.names)
+
+    @classmethod
+    def from_regions(
+        cls, regions: Iterable[Mapping[str, Any]], *, codons: bool = False
+    ) -> AlignmentSites:
+        """Sites of the rows of an alignment data set.
+
+        Args:
+            regions: Rows with `name`, `start`, `sequence` and `leaf_states` (length, S).
+            codons: Every region is coding sequence of the plus strand; see `codon_positions`.
+
+        Raises:
+            ValueError: There is no row, or no known reference base in any.
+        """
+        parts: list[AlignmentSites] = []
+        names: list[str] = []
+        for row in regions:
+            parts.append(_sites_of(row, len(names), codons))
+            names.append(row["name"])
+        if not sum(map(len, parts)):
+            raise ValueError(
+                f"{len(names)} region(s) hold no site with a known reference base; "
+                "choose other loci or stretches."
+            )
+        arrays = {
+            field.name: np.concatenate([getattr(part, field.name) for part in parts])
+            for field in fields(cls)
+            if field.name != "names"
+        }
+        return cls(**arrays, names=tuple(names))
+
+    def blocks(self, length: int | None = None) -> NDArray[np.int64]:
+        """Number of the block that each site belongs to, shape (n,), for a bootstrap.
+
+        Args:
+            length: Bases of a block, counted from position 0 of each named sequence; None takes
+                each named sequence as one block.
+        """
+        names = {name: number for number, name in enumerate(dict.fromkeys(self.names))}
+        sequence = np.array([names[name] for name in self.names])[self.region]
+        within = np.zeros_like(self.position) if length is None else self.position // length
+        _, numbers = np.unique(np.stack([sequence, within]), axis=1, return_inverse=True)
+        return numbers.reshape(-1)
+
+    def distinct(self) -> tuple[AlignmentSites, NDArray[np.int64]]:
+        """One site of each kind of column, context and codon position, and how many there are."""
+        keys = np.concatenate(
+            [self.leaf_states, self.context, self.codon_position[:, None]], axis=1
+        )
+        as_bytes = np.ascontiguousarray(keys).view(np.dtype((np.void, keys.shape[1])))
+        _, first, counts = np.unique(as_bytes, return_index=True, return_counts=True)
+        return self[first], counts
+
+
+def reference_states(sequence: str) -> NDArray[np.int8]:
+    """States (n,) of bases in either case; everything but A, C, G, T is 4."""
+    codes = np.frombuffer(sequence.upper().encode("ascii", "replace"), np.uint8)
+    return _STATES[codes]
+
+
+def contexts(states: NDArray[np.int8]) -> NDArray[np.int8]:
+    """(n, 5): each state with the two before and the two after it, 4 beyond the ends."""
+    padded = np.pad(states, FLANK, constant_values=UNKNOWN)
+    return np.lib.stride_tricks.sliding_window_view(padded, 2 * FLANK + 1)
+
+
+def _sites_of(row: Mapping[str, Any], number: int, codons: bool) -> AlignmentSites:
+    sequence = row["sequence"].upper()
+    reference = reference_states(sequence)
+    known = np.flatnonzero(reference != UNKNOWN)
+    codon = codon_positions(sequence) if codons else np.full(len(sequence), NO_CODON, np.int8)
+    leaf_states = np.asarray(row["leaf_states"], np.int8)
+    leaf_states = np.where((leaf_states < 0) | (leaf_states > UNKNOWN), UNKNOWN, leaf_states)
+    return AlignmentSites(
+        leaf_states=leaf_states[known].astype(np.int8),
+        context=contexts(reference)[known],
+        codon_position=codon[known],
+        region=np.full(len(known), number, np.int32),
+        position=row["start"] + known.astype(np.int64),
+        names=(row["name"],),
+    )
