@@ -6,13 +6,13 @@ Legend: n sites, S leaves, R regions; states 0 to 3 are A, C, G, T, 4 is a gap o
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hf_genomics.evaluation.codons import codon_positions
+from hf_genomics.evaluation.codons import reading_frame
 
 FLANK = 2  # bases kept on each side of a site, enough for a 5-mer
 UNKNOWN = 4
@@ -66,17 +66,24 @@ class AlignmentSites:
         """Sites of the rows of an alignment data set.
 
         Args:
-            regions: Rows with `name`, `start`, `sequence` and `leaf_states` (length, S).
-            codons: Every region is coding sequence of the plus strand; see `codon_positions`.
+            regions: Rows with `name`, `start`, `sequence` and `leaf_states` (length, S), and the
+                known bases around them as `left_flank` and `right_flank`, if there are any.
+            codons: Every named sequence is coding, its introns left out; the frame of each is
+                found by `reading_frame`.
 
         Raises:
             ValueError: There is no row, or no known reference base in any.
         """
         parts: list[AlignmentSites] = []
         names: list[str] = []
+        stretches: dict[str, list[tuple[int, str]]] = {}
         for row in regions:
-            parts.append(_sites_of(row, len(names), codons))
+            parts.append(_sites_of(row, len(names)))
             names.append(row["name"])
+            stretches.setdefault(row["name"], []).append((row["start"], row["sequence"].upper()))
+        if codons:
+            frames = {name: reading_frame(parts) for name, parts in stretches.items()}
+            parts = [part._with_codons(frames[part.names[0]]) for part in parts]
         if not sum(map(len, parts)):
             raise ValueError(
                 f"{len(names)} region(s) hold no site with a known reference base; "
@@ -88,6 +95,9 @@ class AlignmentSites:
             if field.name != "names"
         }
         return cls(**arrays, names=tuple(names))
+
+    def _with_codons(self, frame: int) -> AlignmentSites:
+        return replace(self, codon_position=((self.position - frame) % 3).astype(np.int8))
 
     def blocks(self, length: int | None = None) -> NDArray[np.int64]:
         """Number of the block that each site belongs to, shape (n,), for a bootstrap.
@@ -124,17 +134,16 @@ def contexts(states: NDArray[np.int8]) -> NDArray[np.int8]:
     return np.lib.stride_tricks.sliding_window_view(padded, 2 * FLANK + 1)
 
 
-def _sites_of(row: Mapping[str, Any], number: int, codons: bool) -> AlignmentSites:
-    sequence = row["sequence"].upper()
-    reference = reference_states(sequence)
-    known = np.flatnonzero(reference != UNKNOWN)
-    codon = codon_positions(sequence) if codons else np.full(len(sequence), NO_CODON, np.int8)
-    leaf_states = np.asarray(row["leaf_states"], np.int8)
-    leaf_states = np.where((leaf_states < 0) | (leaf_states > UNKNOWN), UNKNOWN, leaf_states)
+def _sites_of(row: Mapping[str, Any], number: int) -> AlignmentSites:
+    left, right = row.get("left_flank", "")[-FLANK:], row.get("right_flank", "")[:FLANK]
+    around = contexts(reference_states(left + row["sequence"] + right))
+    context = around[len(left) : len(left) + len(row["sequence"])]
+    known = np.flatnonzero(context[:, FLANK] != UNKNOWN)
+    leaf_states = np.asarray(row["leaf_states"], np.int8)[known]
     return AlignmentSites(
-        leaf_states=leaf_states[known].astype(np.int8),
-        context=contexts(reference)[known],
-        codon_position=codon[known],
+        leaf_states=np.where(leaf_states < 0, UNKNOWN, leaf_states).astype(np.int8),
+        context=context[known],
+        codon_position=np.full(len(known), NO_CODON, np.int8),
         region=np.full(len(known), number, np.int32),
         position=row["start"] + known.astype(np.int64),
         names=(row["name"],),

@@ -2,49 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
-from numpy.typing import NDArray
 
 STOP_CODONS = ("TAA", "TAG", "TGA")
 
 
-def stop_codons(sequence: str) -> tuple[int, int, int]:
-    """Stop codons of the standard code in the three frames of the sequence as it stands.
+def stop_codons(sequence: str, start: int = 0) -> tuple[int, int, int]:
+    """Stop codons of the standard code in each of three frames.
 
     Args:
         sequence: Bases in upper case. Codons with another letter than A, C, G, T count as no stop.
-    """
-    first, second, third = (
-        sum(sequence[i : i + 3] in STOP_CODONS for i in range(frame, len(sequence) - 2, 3))
-        for frame in range(3)
-    )
-    return first, second, third
-
-
-def reading_frame(sequence: str) -> int:
-    """The frame with the fewest stop codons, the first of them where several have as few.
-
-    An open stretch of a hundred codons is rarely matched by chance: other frames of coding sequence
-    have a stop about every 20 to 60 codons.
+        start: Position of the first base.
 
     Returns:
-        0, 1 or 2: how many bases come before the first whole codon.
+        Their number among the codons at positions 0, 3, 6, ...; at 1, 4, ...; at 2, 5, ...
     """
-    counts = stop_codons(sequence)
-    return counts.index(min(counts))
+    counts = [0, 0, 0]
+    for offset in range(3):
+        codons = (sequence[i : i + 3] for i in range(offset, len(sequence) - 2, 3))
+        counts[(start + offset) % 3] = sum(codon in STOP_CODONS for codon in codons)
+    return counts[0], counts[1], counts[2]
 
 
-def codon_positions(sequence: str, frame: int | None = None) -> NDArray[np.int8]:
-    """Position of each base in its codon, 0, 1 or 2, shape (len(sequence),).
+def reading_frame(stretches: Iterable[tuple[int, str]]) -> int:
+    """The frame with the fewest stop codons, the first of them where several have as few.
+
+    A wrong frame of coding sequence has a stop about every 20 to 60 codons, so a hundred codons
+    tell the right one.
 
     Args:
-        sequence: Coding sequence of the plus strand, introns and gaps removed, in upper case.
-        frame: Bases before the first whole codon; `reading_frame(sequence)` where it is None.
+        stretches: Start and bases (upper case) of the parts of one coding sequence, plus strand,
+            in coordinates that leave introns and gaps out.
 
-    Raises:
-        ValueError: The frame is none of 0, 1, 2.
+    Returns:
+        0, 1 or 2: the remainder by 3 of the positions at which codons begin.
     """
-    frame = reading_frame(sequence) if frame is None else frame
-    if frame not in (0, 1, 2):
-        raise ValueError(f"frame is {frame}; a reading frame is 0, 1 or 2 bases from the start.")
-    return ((np.arange(len(sequence)) - frame) % 3).astype(np.int8)
+    counts = np.zeros(3, np.int64)
+    for start, sequence in stretches:
+        counts += stop_codons(sequence, start)
+    return int(counts.argmin())

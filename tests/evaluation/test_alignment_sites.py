@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hf_genomics.evaluation.alignment_sites import AlignmentSites, contexts, reference_states
-from hf_genomics.evaluation.codons import codon_positions, reading_frame, stop_codons
+from hf_genomics.evaluation.codons import reading_frame, stop_codons
 
 
 def region(name, start, sequence, **columns):
@@ -67,15 +67,28 @@ def test_distinct_sites_are_counted():
     assert len(kinds) == 5
 
 
-def test_codon_positions_follow_the_frame_without_stops():
+def test_the_reading_frame_is_the_one_without_stops():
     coding = "ATGGCTAAC" * 20  # TAA in the third frame
     assert stop_codons(coding) == (0, 0, 20)
-    assert reading_frame(coding) == 0
-    shifted = coding[1:] + "A"  # the reading frame now starts after two bases
-    assert stop_codons(shifted)[1] == 20
-    assert codon_positions("A" + "GCTAACATG", 1).tolist() == [2, 0, 1, 2, 0, 1, 2, 0, 1, 2]
-    with pytest.raises(ValueError, match="frame is 3"):
-        codon_positions("ATG", 3)
+    assert stop_codons(coding, start=1) == (20, 0, 0)
+    assert reading_frame([(0, coding)]) == 0  # of two open frames the first
+    assert reading_frame([(0, "TAA" * 5 + "C"), (16, "TAATAA")]) == 2
+
+
+def test_parts_of_a_locus_share_their_frame():
+    coding = "ATGTAGCCCTTTACGA" + "C" * 30
+    whole = AlignmentSites.from_regions([region("a", 0, coding)], codons=True)
+    parts = [region("a", 0, coding[:20]), region("a", 20, coding[20:])]
+    assert whole.codon_position.tolist()[:4] == [2, 0, 1, 2]  # TAG in frame 0
+    cut = AlignmentSites.from_regions(parts, codons=True)
+    assert cut.codon_position.tolist() == whole.codon_position.tolist()
+
+
+def test_contexts_reach_into_the_flanks():
+    row = region("a", 7, "AC") | {"left_flank": "GGGT", "right_flank": "T"}
+    sites = AlignmentSites.from_regions([row])
+    assert sites.context.tolist() == [[2, 3, 0, 1, 3], [3, 0, 1, 3, 4]]
+    assert sites.position.tolist() == [7, 8]
 
 
 def test_regions_get_codon_positions_only_if_they_are_coding():
