@@ -187,12 +187,12 @@ def parse_arguments(
         parser.error("--config_overrides needs --model_type; a trained model keeps its own shape")
     if (data.dataset_name is None) == (data.train_file is None):
         parser.error("give one of --dataset_name and --train_file")
-    _require_one_group(training)
+    require_one_group(training)
     assert recipe is not None  # argparse has refused other names by now
     return model, data, training, recipe
 
 
-def _require_one_group(training: TrainingArguments) -> None:
+def require_one_group(training: TrainingArguments) -> None:
     """Processes that do not know of one another would all write to `output_dir`."""
     launched = int(os.environ.get("WORLD_SIZE", "1"))
     if training.world_size != launched:
