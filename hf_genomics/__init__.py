@@ -16,6 +16,14 @@ if TYPE_CHECKING:
         HyperbolicCNNForSequenceClassification,
         HyperbolicCNNModel,
     )
+    from hf_genomics.models.phylogpn.configuration_phylogpn import PhyloGPNConfig
+    from hf_genomics.models.phylogpn.modeling_phylogpn import (
+        PhyloGPNForMaskedLM,
+        PhyloGPNForSequenceClassification,
+        PhyloGPNModel,
+    )
+    from hf_genomics.models.phylogpn.phylogenetic_likelihood import f81_log_likelihood
+    from hf_genomics.models.phylogpn.phylogeny import Phylogeny
     from hf_genomics.tokenization_dna import DNATokenizer
 
 __version__ = "0.1.0"
@@ -26,9 +34,19 @@ __all__ = [
     "HyperbolicCNNConfig",
     "HyperbolicCNNForSequenceClassification",
     "HyperbolicCNNModel",
+    "PhyloGPNConfig",
+    "PhyloGPNForMaskedLM",
+    "PhyloGPNForSequenceClassification",
+    "PhyloGPNModel",
+    "Phylogeny",
+    "f81_log_likelihood",
 ]
 
-_MODULES = {"DNATokenizer": "hf_genomics.tokenization_dna"}
+_MODULES = {
+    "DNATokenizer": "hf_genomics.tokenization_dna",
+    "Phylogeny": "hf_genomics.models.phylogpn.phylogeny",
+    "f81_log_likelihood": "hf_genomics.models.phylogpn.phylogenetic_likelihood",
+}
 for _family in FAMILIES:
     _MODULES.update(_family.public_names)
 

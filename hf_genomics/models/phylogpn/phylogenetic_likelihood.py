@@ -1,0 +1,249 @@
+"""Likelihood of alignment columns on a phylogeny, site by site, with its gradient.
+
+Felsenstein's pruning algorithm (1981, J. Mol. Evol. 17:368) gives the likelihood of a column; a
+second pass from the root to the leaves gives its derivatives. Both passes are made at once, a few
+sites at a time, so that only the four derivatives of each site are kept for the backward pass.
+
+Legend: R rows of the schedule (nodes), N sites, S leaves.
+"""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from .level_schedule import level_schedule
+from .phylogeny import Phylogeny
+from .pruning import UNKNOWN, is_known, prune
+from .substitution_models import F81, SubstitutionModel, Transition
+
+# A shorter branch counts as this long: where bases differ across a branch of length 0 the
+# likelihood is 0, and a training step would be lost.
+MIN_BRANCH_LENGTH = 1e-10
+# Log rates beyond are clamped; products of two probabilities still fit into float64.
+MAX_LOG_RATE = 150.0
+# Probabilities of a substitution below exp of this are computed in float64: the product of two
+# of them and its inverse would leave the range of float32.
+FLOAT32_LOG_PROBABILITY = -36.0
+CHUNK_SITES = 512
+
+
+def f81_log_likelihood(
+    log_rates: Tensor,
+    leaf_states: Tensor,
+    phylogeny: Phylogeny,
+    *,
+    transition: Transition = "exact",
+) -> Tensor:
+    """Log-likelihood of alignment columns under F81; see `log_likelihood`.
+
+    Args:
+        log_rates: (..., 4) logarithms of the rates into A, C, G, T, not normalised: a branch of
+            length t acts as `exp(-sum(exp(log_rates)) t)`.
+        leaf_states: (..., num_leaves) integers 0..3 = A, C, G, T; 4 or a negative number = gap or
+            unknown.
+        phylogeny: The tree; leaf states are in the order of its `leaf_names`.
+        transition: "exact", or "sigmoid" as described at `F81`.
+
+    Returns:
+        (...) natural logarithm of the probability of each column.
+    """
+    return log_likelihood(log_rates, leaf_states, phylogeny, substitution_model=F81(transition))
+
+
+def log_likelihood(
+    log_rates: Tensor,
+    leaf_states: Tensor,
+    phylogeny: Phylogeny,
+    *,
+    substitution_model: SubstitutionModel,
+) -> Tensor:
+    """Log-likelihood of alignment columns; differentiable once, with respect to the log rates.
+
+    A leaf that is unknown is summed over; a column without any known base has value and gradient 0.
+    float16 and bfloat16 are computed in float32. Sites with log rates so far apart that float32
+    could not hold the likelihood are computed in float64; log rates are clamped to +-150.
+    Branches shorter than 1e-10 count as that long.
+
+    Args:
+        log_rates: (..., 4) in the order A, C, G, T.
+        leaf_states: (..., num_leaves) integers 0..3 = A, C, G, T; 4 or a negative number = gap or
+            unknown, in the order of `phylogeny.leaf_names`.
+        phylogeny: The tree.
+        substitution_model: What the log rates mean.
+
+    Returns:
+        (...) natural logarithm of the probability of each column; float32, or float64 for float64.
+
+    Raises:
+        ValueError: Shapes or types do not fit.
+    """
+    return _likelihood(log_rates, leaf_states, phylogeny, substitution_model, None)
+
+
+def conditional_log_likelihood(
+    log_rates: Tensor,
+    leaf_states: Tensor,
+    phylogeny: Phylogeny,
+    *,
+    reference_leaf: str | int,
+    substitution_model: SubstitutionModel | None = None,
+) -> Tensor:
+    """Log-probability of the other leaves given the reference leaf: the loss is minus this.
+
+    `log P(column) - log pi(base of the reference)`. Value and gradient are 0 where the reference
+    is unknown, or the only leaf that is known.
+
+    Args:
+        log_rates, leaf_states, phylogeny: As for `log_likelihood`.
+        reference_leaf: Name of the leaf that the log rates were predicted from, or its position
+            among `phylogeny.leaf_names`.
+        substitution_model: `F81()` unless given.
+
+    Returns:
+        (...), as for `log_likelihood`.
+
+    Raises:
+        ValueError: Shapes or types do not fit, or there is no such leaf.
+    """
+    model = substitution_model or F81()
+    return _likelihood(
+        log_rates, leaf_states, phylogeny, model, phylogeny.leaf_index(reference_leaf)
+    )
+
+
+@torch.compiler.disable
+def _likelihood(
+    log_rates: Tensor,
+    leaf_states: Tensor,
+    phylogeny: Phylogeny,
+    model: SubstitutionModel,
+    reference: int | None,
+) -> Tensor:
+    _check(log_rates, leaf_states, phylogeny)
+    wide = log_rates if log_rates.dtype == torch.float64 else log_rates.float()
+    if torch.is_grad_enabled() and log_rates.requires_grad:
+        return _LogLikelihood.apply(wide, leaf_states, phylogeny, model, reference)
+    return _evaluate(wide, leaf_states, phylogeny, model, reference, with_gradient=False)[0]
+
+
+def _check(log_rates: Tensor, leaf_states: Tensor, phylogeny: Phylogeny) -> None:
+    if not log_rates.is_floating_point() or log_rates.shape[-1:] != (4,):
+        raise ValueError(
+            f"log_rates is {log_rates.dtype} of shape {tuple(log_rates.shape)}; pass floating "
+            "point numbers of shape (..., 4), one log rate each for A, C, G, T."
+        )
+    expected = (*log_rates.shape[:-1], phylogeny.num_leaves)
+    if leaf_states.is_floating_point() or tuple(leaf_states.shape) != expected:
+        raise ValueError(
+            f"leaf_states is {leaf_states.dtype} of shape {tuple(leaf_states.shape)}; pass "
+            f"integers of shape {expected}, one state for each leaf of the phylogeny at each site."
+        )
+    if leaf_states.numel() and int(leaf_states.amax()) > UNKNOWN:
+        raise ValueError(
+            f"leaf_states has the value {int(leaf_states.amax())}; states are 0..3 for A, C, G, T, "
+            "and 4 or a negative number for a gap or an unknown base."
+        )
+
+
+class _LogLikelihood(torch.autograd.Function):
+    """(..., 4) log rates to (...) log-likelihoods; keeps the derivatives of each site."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        log_rates: Tensor,
+        leaf_states: Tensor,
+        phylogeny: Phylogeny,
+        model: SubstitutionModel,
+        reference: int | None,
+    ) -> Tensor:
+        value, derivative = _evaluate(
+            log_rates, leaf_states, phylogeny, model, reference, with_gradient=True
+        )
+        ctx.save_for_backward(derivative)
+        return value
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        (derivative,) = ctx.saved_tensors
+        return gradient[..., None] * derivative, None, None, None, None
+
+
+def _evaluate(
+    log_rates: Tensor,
+    leaf_states: Tensor,
+    phylogeny: Phylogeny,
+    model: SubstitutionModel,
+    reference: int | None,
+    *,
+    with_gradient: bool,
+) -> tuple[Tensor, Tensor]:
+    """Values (...) and derivatives (..., 4), the latter zeros unless asked for."""
+    rates = log_rates.detach().reshape(-1, 4)
+    states = leaf_states.reshape(-1, phylogeny.num_leaves)
+    value, derivative = rates.new_zeros(len(rates)), torch.zeros_like(rates)
+    for sites, dtype in _groups(rates, states, phylogeny, reference):
+        for chunk in sites.split(CHUNK_SITES):
+            # (n, 4) -> (4, n) and (n, S) -> (S, n): sites lie next to each other.
+            w = rates[chunk].T.to(dtype).contiguous()
+            columns = states[chunk].T.contiguous()
+            result, gradient = _chunk(w, columns, phylogeny, model, reference, with_gradient)
+            value[chunk] = result.to(value.dtype)
+            derivative[chunk] = gradient.T.to(derivative.dtype)
+    return value.view(log_rates.shape[:-1]), derivative.view(log_rates.shape)
+
+
+def _groups(
+    rates: Tensor, states: Tensor, phylogeny: Phylogeny, reference: int | None
+) -> list[tuple[Tensor, torch.dtype]]:
+    """Sites (N,) whose likelihood is not 1 anyway, and the precision to compute them in."""
+    known = is_known(states)
+    counted = known.any(1) if reference is None else known[:, reference] & (known.sum(1) > 1)
+    if rates.dtype == torch.float64:
+        return [(counted.nonzero()[:, 0], torch.float64)]
+    shortest = math.log(max(min(phylogeny.lengths), MIN_BRANCH_LENGTH))
+    lowest = rates.amin(1)
+    fits = lowest - rates.logsumexp(1).clamp(min=-shortest) > FLOAT32_LOG_PROBABILITY
+    return [
+        ((counted & fits).nonzero()[:, 0], torch.float32),
+        ((counted & ~fits).nonzero()[:, 0], torch.float64),
+    ]
+
+
+def _chunk(
+    w: Tensor,
+    columns: Tensor,
+    phylogeny: Phylogeny,
+    model: SubstitutionModel,
+    reference: int | None,
+    with_gradient: bool,
+) -> tuple[Tensor, Tensor]:
+    """Values (N,) and derivatives (4, N), zeros unless asked for, at some sites.
+
+    Args:
+        w: (4, N) log rates.
+        columns: (S, N) leaf states.
+    """
+    inside = w.abs() <= MAX_LOG_RATE
+    w = w.clamp(-MAX_LOG_RATE, MAX_LOG_RATE)
+    present = tuple(is_known(columns).any(1).tolist())
+    schedule = level_schedule(phylogeny, present, model.is_semigroup, w.device)
+    lengths = schedule.branch_lengths.clamp(min=MIN_BRANCH_LENGTH).to(w.dtype)
+    coefficients = model.coefficients(w, lengths)
+    log_pi = model.log_stationary(w)
+    value, gradients = prune(
+        columns[schedule.leaves], coefficients, log_pi.exp(), schedule, model, with_gradient
+    )
+    if reference is not None:
+        base = columns[reference].long()[None]
+        value = value - log_pi.gather(0, base)[0]
+    if not with_gradient:
+        return value, torch.zeros_like(w)
+    d_coefficients, d_pi = gradients
+    if reference is not None:
+        d_pi = d_pi.scatter_add(0, base, -log_pi.gather(0, base).neg().exp())
+    return value, model.parameters_vjp(d_coefficients, d_pi, w, lengths) * inside

@@ -1,0 +1,129 @@
+"""Felsenstein's pruning over a level schedule, and the pass back that gives the derivatives.
+
+Partial likelihoods `L_u(i)` are the probability of what is below node u given base i there, the
+message of u is its partial likelihood carried up its branch, and `L_u` is the product of the
+messages of its two children. Every L is divided by its largest entry, whose logarithm is added to
+the result.
+
+Legend: R rows of the schedule, B = R - 1 branches, K coefficients of a branch, N sites.
+"""
+
+import torch
+from torch import Tensor
+
+from .level_schedule import LevelSchedule
+from .substitution_models import SubstitutionModel
+
+UNKNOWN = 4
+
+
+def is_known(states: Tensor) -> Tensor:
+    """Whether a leaf state is one of the four bases."""
+    return (states >= 0) & (states < UNKNOWN)
+
+
+def prune(
+    states: Tensor,
+    coefficients: Tensor,
+    pi: Tensor,
+    schedule: LevelSchedule,
+    model: SubstitutionModel,
+    with_gradient: bool,
+) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    """Log-likelihood of columns, and its derivatives.
+
+    Args:
+        states: (leaves of the schedule, N).
+        coefficients: (B, K, N) of the model.
+        pi: (4, N).
+        schedule: The tree.
+        model: Carries partial likelihoods along branches.
+        with_gradient: Whether derivatives are wanted.
+
+    Returns:
+        (N,) log-likelihoods, and the derivatives with respect to the coefficients (B, K, N) and
+        to pi (4, N), zeros unless wanted.
+    """
+    partials, messages, scales = _upward(states, coefficients, pi, schedule, model)
+    weighted = pi * partials[-1]
+    likelihood = weighted.sum(0)
+    value = likelihood.log() + scales.log().sum(0)
+    if not with_gradient:
+        return value, (torch.zeros_like(coefficients), torch.zeros_like(pi))
+    d_pi = partials[-1] / likelihood
+    outside = pi / likelihood
+    d_coefficients, d_pi_of_branches = _downward(
+        outside, partials, messages, scales, coefficients, pi, schedule, model
+    )
+    return value, (d_coefficients, d_pi + d_pi_of_branches)
+
+
+def _upward(
+    states: Tensor,
+    coefficients: Tensor,
+    pi: Tensor,
+    schedule: LevelSchedule,
+    model: SubstitutionModel,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Partial likelihoods (R, 4, N), messages (R + 1, 4, N) and scales (internal rows, N)."""
+    leaves, rows, sites = schedule.num_leaves, schedule.num_rows, pi.shape[1]
+    partials = pi.new_empty(rows, 4, sites)
+    messages = pi.new_empty(rows + 1, 4, sites)
+    scales = pi.new_empty(rows - leaves, 1, sites)
+    messages[rows] = 1
+    bases = torch.arange(UNKNOWN, device=pi.device, dtype=states.dtype)[:, None]
+    partials[:leaves] = (states[:, None] == bases) | ~is_known(states)[:, None]
+    num_branches = min(leaves, rows - 1)
+    messages[:num_branches] = model.propagate(
+        partials[:num_branches], coefficients[:num_branches], pi
+    )
+    for level in schedule.levels:
+        here = slice(level.start, level.stop)
+        first, second = (messages.index_select(0, index) for index in level.children)
+        product = first.mul_(second)
+        scale = scales[level.start - leaves : level.stop - leaves]
+        torch.amax(product, 1, keepdim=True, out=scale)
+        torch.div(product, scale, out=partials[here])
+        messages[here] = partials[here]
+        branches = slice(level.start, level.start + level.num_branches)
+        if level.stop < rows:
+            messages[branches] = model.propagate(partials[branches], coefficients[branches], pi)
+    return partials, messages, scales[:, 0]
+
+
+def _downward(
+    outside: Tensor,
+    partials: Tensor,
+    messages: Tensor,
+    scales: Tensor,
+    coefficients: Tensor,
+    pi: Tensor,
+    schedule: LevelSchedule,
+    model: SubstitutionModel,
+) -> tuple[Tensor, Tensor]:
+    """Derivatives with respect to the coefficients (B, K, N) and to pi (4, N), without the root's.
+
+    Args:
+        outside: (4, N) derivative with respect to the partial likelihood of the root.
+    """
+    leaves, rows = schedule.num_leaves, schedule.num_rows
+    d_coefficients, d_pi = torch.zeros_like(coefficients), torch.zeros_like(pi)
+    # Of each internal row, the derivative with respect to the product before it was scaled.
+    d_products = pi.new_empty(rows - leaves, 4, pi.shape[1])
+    if rows > leaves:
+        d_products[-1] = outside / scales[-1]
+    spans = [(level.start, level.num_branches, level.stop) for level in schedule.levels[-2::-1]]
+    for start, num_branches, stop in [*spans, (0, min(leaves, rows - 1), leaves)]:
+        here = slice(start, stop if stop < rows else rows - 1)
+        gradient = d_products.index_select(0, schedule.parents[here] - leaves)
+        gradient *= messages.index_select(0, schedule.siblings[here])
+        branches = slice(start, start + num_branches)
+        d_partials, d_coefficients[branches], d_pi_here = model.propagate_vjp(
+            gradient[:num_branches], partials[branches], coefficients[branches], pi
+        )
+        d_pi += d_pi_here
+        if start >= leaves:
+            gradient[:num_branches] = d_partials
+            inner = slice(start - leaves, stop - leaves)
+            torch.div(gradient, scales[inner, None], out=d_products[inner])
+    return d_coefficients, d_pi

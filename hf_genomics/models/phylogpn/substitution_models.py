@@ -1,0 +1,236 @@
+"""Markov models of base substitution whose transition probabilities have a closed form.
+
+All models share one convention. A site has four log rates w; `theta = exp(w)`, `S = sum theta`,
+`pi = softmax(w) = theta / S`. Rate matrices Q are not normalised: a branch of length t acts as
+exp(Q t), so the rates are in substitutions per unit of branch length. Bases are in the order
+A, C, G, T. Legend: B branches, N sites, K coefficients of a branch.
+"""
+
+from abc import ABC, abstractmethod
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+Transition = Literal["exact", "sigmoid"]
+
+# exp(-exp(z)) is 0 in either precision long before this, and exp of it does not overflow.
+MAX_LOG_RATE_TIME = 10.0
+PURINES, PYRIMIDINES = [0, 2], [1, 3]
+
+
+class SubstitutionModel(ABC):
+    """What the likelihood needs to know of a model of substitution.
+
+    A model gives three functions of tensors; their derivatives are found by autograd unless the
+    model overrides the two functions whose names end in `_vjp`. Models are immutable, compared
+    and hashed by their parameters.
+    """
+
+    @property
+    def is_semigroup(self) -> bool:
+        """Whether P(s) P(t) = P(s + t), so that two branches in a row are as good as one."""
+        return True
+
+    def __repr__(self) -> str:
+        values = ", ".join(f"{name}={value!r}" for name, value in sorted(vars(self).items()))
+        return f"{type(self).__name__}({values})"
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and vars(other) == vars(self)
+
+    def __hash__(self) -> int:
+        return hash((type(self), *sorted(vars(self).items())))
+
+    @abstractmethod
+    def log_stationary(self, log_rates: Tensor) -> Tensor:
+        """(4, N) log rates to (4, N) logarithm of the distribution of bases at the root."""
+
+    @abstractmethod
+    def coefficients(self, log_rates: Tensor, branch_lengths: Tensor) -> Tensor:
+        """What `propagate` needs of each branch at each site.
+
+        Args:
+            log_rates: (4, N).
+            branch_lengths: (B,) positive.
+
+        Returns:
+            (B, K, N) for any K.
+        """
+
+    @abstractmethod
+    def propagate(self, partials: Tensor, coefficients: Tensor, pi: Tensor) -> Tensor:
+        """Carry partial likelihoods up their branches: `M(i) = sum_j P_ij(t) L(j)`.
+
+        Args:
+            partials: (B, 4, N), L.
+            coefficients: (B, K, N).
+            pi: (4, N) stationary distribution.
+
+        Returns:
+            (B, 4, N), M.
+        """
+
+    def propagate_vjp(
+        self, gradient: Tensor, partials: Tensor, coefficients: Tensor, pi: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Given d/dM `(B, 4, N)`: d/dL `(B, 4, N)`, d/dcoefficients `(B, K, N)`, d/dpi `(4, N)`."""
+        inputs = [tensor.detach().requires_grad_() for tensor in (partials, coefficients, pi)]
+        with torch.enable_grad():
+            messages = self.propagate(*inputs)
+        return torch.autograd.grad(messages, inputs, gradient, materialize_grads=True)
+
+    def parameters_vjp(
+        self, gradient: Tensor, gradient_pi: Tensor, log_rates: Tensor, branch_lengths: Tensor
+    ) -> Tensor:
+        """Given d/dcoefficients `(B, K, N)` and d/dpi `(4, N)`: d/dlog_rates `(4, N)`."""
+        log_rates = log_rates.detach().requires_grad_()
+        with torch.enable_grad():
+            outputs = (
+                self.coefficients(log_rates, branch_lengths),
+                self.log_stationary(log_rates).exp(),
+            )
+        (result,) = torch.autograd.grad(
+            outputs, log_rates, (gradient, gradient_pi), materialize_grads=True
+        )
+        return result
+
+
+def rate_times(log_rate: Tensor, branch_lengths: Tensor) -> Tensor:
+    """`rate * t`: logarithm of rates (N,) and lengths (B,) to (B, N), without overflow."""
+    z = torch.log(branch_lengths)[:, None] + log_rate
+    return z.clamp(max=MAX_LOG_RATE_TIME).exp()
+
+
+class F81(SubstitutionModel):
+    """Felsenstein's 1981 model: `Q_ij = theta_j`, the rate into a base is that base's alone.
+
+    `P_ij(t) = (1 - a) [i = j] + a pi_j` with `a = 1 - exp(-S t)`. The coefficients of a branch are
+    `1 - a` and `a`, both with full relative precision.
+
+    Args:
+        transition: "exact", or "sigmoid" for `a = sigmoid(log(S t)) = S t / (1 + S t)`, which is
+            exact F81 averaged over a rate drawn anew on every branch from the exponential
+            distribution of mean one. It is no semigroup: its likelihood depends on where the root
+            is and on nodes with one child.
+    """
+
+    def __init__(self, transition: Transition = "exact") -> None:
+        if transition not in get_args(Transition):
+            raise ValueError(
+                f"transition is {transition!r}; it must be one of {get_args(Transition)}."
+            )
+        self.transition = transition
+
+    @property
+    def is_semigroup(self) -> bool:
+        return self.transition == "exact"
+
+    def log_stationary(self, log_rates: Tensor) -> Tensor:
+        return log_rates.log_softmax(0)
+
+    def coefficients(self, log_rates: Tensor, branch_lengths: Tensor) -> Tensor:
+        y = rate_times(log_rates.logsumexp(0), branch_lengths)
+        if self.transition == "sigmoid":
+            stay = 1 / (1 + y)
+            return torch.stack([stay, y * stay], 1)
+        return torch.stack([torch.exp(-y), -torch.expm1(-y)], 1)
+
+    def propagate(self, partials: Tensor, coefficients: Tensor, pi: Tensor) -> Tensor:
+        stay, redraw = coefficients[:, :1], coefficients[:, 1:]
+        return torch.addcmul(redraw * (partials * pi).sum(1, keepdim=True), stay, partials)
+
+    def propagate_vjp(
+        self, gradient: Tensor, partials: Tensor, coefficients: Tensor, pi: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        stay, redraw = coefficients[:, :1], coefficients[:, 1:]
+        total = gradient.sum(1, keepdim=True)
+        redrawn = redraw * total
+        d_partials = torch.addcmul(redrawn * pi, stay, gradient)
+        d_coefficients = torch.cat(
+            [
+                (gradient * partials).sum(1, keepdim=True),
+                total * (partials * pi).sum(1, keepdim=True),
+            ],
+            1,
+        )
+        return d_partials, d_coefficients, (redrawn * partials).sum(0)
+
+    def parameters_vjp(
+        self, gradient: Tensor, gradient_pi: Tensor, log_rates: Tensor, branch_lengths: Tensor
+    ) -> Tensor:
+        y = rate_times(log_rates.logsumexp(0), branch_lengths)
+        # d(stay)/d(log S) = -d(redraw)/d(log S), and both vanish where y was clamped.
+        slope = y / (1 + y).square() if self.transition == "sigmoid" else y * torch.exp(-y)
+        d_log_sum = ((gradient[:, 1] - gradient[:, 0]) * slope).sum(0)
+        return d_log_sum * log_rates.softmax(0) + self._stationary_vjp(gradient_pi, log_rates)
+
+    def _stationary_vjp(self, gradient_pi: Tensor, log_rates: Tensor) -> Tensor:
+        pi = log_rates.softmax(0)
+        return pi * (gradient_pi - (pi * gradient_pi).sum(0))
+
+
+class JC69(F81):
+    """Jukes and Cantor's 1969 model: all bases are alike, only the total rate S of a site counts.
+
+    `Q_ij = S / 4`: F81 with `pi = 1/4` whatever the log rates, equal to it where they are equal.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def log_stationary(self, log_rates: Tensor) -> Tensor:
+        return torch.zeros_like(log_rates).log_softmax(0)
+
+    def _stationary_vjp(self, gradient_pi: Tensor, log_rates: Tensor) -> Tensor:
+        return torch.zeros_like(log_rates)
+
+
+class HKY85(SubstitutionModel):
+    """Hasegawa, Kishino and Yano's 1985 model: transitions are kappa times as fast.
+
+    `Q_ij = kappa theta_j` for transitions (A-G, C-T) and `theta_j` for transversions; kappa = 1 is
+    F81. Kappa is the ratio of *individual* rates, as in msprime and PhyloFit, not the ratio of
+    the totals of transitions and transversions, which is about half of it.
+
+    With `u = exp(-S t)`, the group G of i (purines or pyrimidines), its probability `Pi_G` and
+    `v_G = exp(-S t (1 + Pi_G (kappa - 1)))`, P carries L to `l + u (l_G - l) + v_G (L(i) - l_G)`,
+    where l is the mean of L under pi, and l_G that under pi given G. The coefficients of a branch
+    are `1 - u, u - v_R, u - v_Y, v_R, v_Y`.
+
+    Args:
+        kappa: Positive.
+    """
+
+    def __init__(self, kappa: float) -> None:
+        if not 0 < kappa < float("inf"):
+            raise ValueError(f"kappa is {kappa}; it must be positive and finite.")
+        self.kappa = float(kappa)
+
+    def log_stationary(self, log_rates: Tensor) -> Tensor:
+        return log_rates.log_softmax(0)
+
+    def coefficients(self, log_rates: Tensor, branch_lengths: Tensor) -> Tensor:
+        y = rate_times(log_rates.logsumexp(0), branch_lengths)
+        u = torch.exp(-y)
+        pi = log_rates.softmax(0)
+        faster = [(self.kappa - 1) * pi[group].sum(0) * y for group in (PURINES, PYRIMIDINES)]
+        # u - v = u (1 - exp(-x)), with full relative precision.
+        return torch.stack(
+            [
+                -torch.expm1(-y),
+                *(-u * torch.expm1(-x) for x in faster),
+                *(u * torch.exp(-x) for x in faster),
+            ],
+            1,
+        )
+
+    def propagate(self, partials: Tensor, coefficients: Tensor, pi: Tensor) -> Tensor:
+        redraw, within, stay = coefficients[:, :1], coefficients[:, 1:3], coefficients[:, 3:]
+        # (B, 4, N) -> (B, 2, 2, N): A C / G T, so that dim 2 is the group, purine or pyrimidine.
+        by_group = partials.unflatten(1, (2, 2))
+        pi_by_group = pi.unflatten(0, (2, 2))
+        group_mean = (by_group * (pi_by_group / pi_by_group.sum(0))).sum(1)
+        mean = (partials * pi).sum(1, keepdim=True)
+        shared = redraw * mean + within * group_mean
+        return (shared[:, None] + stay[:, None] * by_group).flatten(1, 2)
