@@ -187,7 +187,7 @@ def _evaluate(
     states = leaf_states.reshape(-1, phylogeny.num_leaves)
     value, derivative = rates.new_zeros(len(rates)), torch.zeros_like(rates)
     for sites, dtype in _groups(rates, states, phylogeny, reference):
-        for chunk in sites.split(CHUNK_SITES):
+        for chunk in sites.split(CHUNK_SITES) if len(sites) else ():
             # (n, 4) -> (4, n) and (n, S) -> (S, n): sites lie next to each other.
             w = rates[chunk].T.to(dtype).contiguous()
             columns = states[chunk].T.contiguous()
