@@ -57,4 +57,13 @@ FAMILIES: tuple[Family, ...] = (
             "AutoModelForSequenceClassification": "HyperbolicCNNForSequenceClassification",
         },
     ),
+    Family(
+        model_type="phylogpn",
+        config="PhyloGPNConfig",
+        auto_classes={
+            "AutoModel": "PhyloGPNModel",
+            "AutoModelForMaskedLM": "PhyloGPNForMaskedLM",
+            "AutoModelForSequenceClassification": "PhyloGPNForSequenceClassification",
+        },
+    ),
 )

@@ -1,0 +1,801 @@
+"""PhyloGPN (Albors et al., RECOMB 2025, arXiv 2503.03773): rates of evolution from a sequence.
+
+A dilated convolutional network that commutes with reverse complement reads the bases around a
+position and gives four log rates, of evolution towards A, C, G and T. It is trained by the
+likelihood of the other species' bases given the reference's, under a substitution model on a tree.
+
+Legend: B batch, L positions of the input, L' positions of the output, D outer channels, S leaves.
+"""
+
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+from transformers import initialization as init
+from transformers.modeling_layers import GradientCheckpointingLayer
+from transformers.modeling_outputs import SequenceClassifierOutput
+from transformers.utils import ModelOutput, cached_file, can_return_tuple
+
+from .configuration_phylogpn import PhyloGPNConfig
+from .original_format import GENERATIONS, from_original, generation, to_original
+from .phylogenetic_likelihood import conditional_log_likelihood
+from .phylogeny import Phylogeny
+from .remote_code import code_files, save_complete
+from .reverse_complement import (
+    SQRT_HALF,
+    butterfly,
+    from_pairs,
+    from_symmetric,
+    split_bias,
+    split_embedding,
+    split_weight,
+)
+from .substitution_models import F81, HKY85, JC69
+from .symmetric_layers import SymmetricConv1d, SymmetricEmbedding, SymmetricNorm, gelu
+
+logger = logging.getLogger(__name__)
+
+BASES = "ACGT"
+NUM_BASES = 5  # A, C, G, T, N: the width of one-hot input
+POOLED_FIELD = 6001  # receptive field of PhyloGPN-X
+POOLING_SEED = 42
+
+
+@dataclass
+class PhyloGPNOutput(ModelOutput):
+    """What a [`PhyloGPNModel`] returns; `output["A"]` to `output["T"]` are columns of `logits`.
+
+    Args:
+        loss: `()`, if labels were given.
+        last_hidden_state: `(B, L', D)`, the embeddings: the channels after the last norm.
+        logits: `(B, L', 4)`, log rates of A, C, G, T.
+        hidden_states: `num_blocks + 1` tensors `(B, L_i, D)`, the residual stream before the first
+            block and after each.
+    """
+
+    loss: Tensor | None = None
+    last_hidden_state: Tensor | None = None
+    logits: Tensor | None = None
+    hidden_states: tuple[Tensor, ...] | None = None
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, str) and len(key) == 1 and key in BASES and self.logits is not None:
+            return self.logits[..., BASES.index(key)]
+        return super().__getitem__(key)
+
+
+class PhyloGPNBlock(GradientCheckpointingLayer):
+    """Norm, GELU, convolution, three times, around a residual: to half the width and back."""
+
+    def __init__(self, config: PhyloGPNConfig, dilation: int):
+        super().__init__()
+        outer, inner = config.outer_dim, config.inner_dim
+        self.flank = (config.kernel_size - 1) // 2 * dilation
+        self.norm1 = make_norm(config, outer)
+        self.conv1 = SymmetricConv1d(outer, inner)
+        self.norm2 = make_norm(config, inner)
+        self.conv2 = SymmetricConv1d(inner, inner, config.kernel_size, dilation)
+        self.norm3 = make_norm(config, inner)
+        self.conv3 = SymmetricConv1d(inner, outer)
+
+    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        """Features `(B, L, D)` to `(B, L - 2 * flank, D)`, in the symmetric basis."""
+        inner_mask = shrink(mask, self.flank)
+        h = self.conv1(gelu(self.norm1(x, mask)))
+        h = self.conv2(gelu(self.norm2(h, mask)))
+        h = self.conv3(gelu(self.norm3(h, inner_mask)))
+        return h + x.narrow(1, self.flank, x.shape[1] - 2 * self.flank)
+
+
+def make_norm(config: PhyloGPNConfig, channels: int) -> SymmetricNorm:
+    return SymmetricNorm(
+        channels,
+        eps=config.layer_norm_eps,
+        tied=config.tie_norm_symmetry,
+        over_positions=config.norm == "group_norm",
+    )
+
+
+def shrink(mask: Tensor | None, flank: int) -> Tensor | None:
+    """Positions `(B, L - 2 * flank)` whose neighbours up to `flank` away are all in the mask."""
+    if mask is None or flank == 0:
+        return mask
+    return -F.max_pool1d(-mask, 2 * flank + 1, stride=1)
+
+
+class PhyloGPNPreTrainedModel(PreTrainedModel):
+    """Initialisation, loading and saving, in our format and in the original's."""
+
+    config: PhyloGPNConfig
+    config_class = PhyloGPNConfig
+    base_model_prefix = "model"
+    main_input_name = "input_ids"
+    supports_gradient_checkpointing = True
+    _no_split_modules = ["PhyloGPNBlock"]
+    _has_rate_head = True
+
+    def _init_weights(self, module: nn.Module) -> None:
+        """As the original: PyTorch's default for V, then made symmetric (half the variance)."""
+        if isinstance(module, SymmetricConv1d):
+            out_channels = 2 * module.symmetric.out_features
+            fan_in = 2 * module.symmetric.in_features
+            shape = (out_channels, fan_in // module.kernel_size, module.kernel_size)
+            like = module.symmetric.weight
+            bound = fan_in**-0.5
+            draw = torch.empty(shape, dtype=like.dtype, device=like.device)
+            halves = split_weight(draw.uniform_(-bound, bound))
+            init.copy_(module.symmetric.weight, halves[0])
+            init.copy_(module.antisymmetric.weight, halves[1])
+            draw = torch.empty(out_channels, dtype=like.dtype, device=like.device)
+            init.copy_(module.symmetric.bias, split_bias(draw.uniform_(-bound, bound)))
+        elif isinstance(module, SymmetricNorm):
+            init.ones_(module.weight)
+            init.zeros_(module.bias)
+        elif isinstance(module, SymmetricEmbedding):
+            like = module.bases
+            draw = torch.empty(6, like.shape[1], dtype=like.dtype, device=like.device)
+            bases, unknown = split_embedding(draw.normal_())
+            init.copy_(module.bases, bases)
+            init.copy_(module.unknown, unknown)
+        elif isinstance(module, PhyloGPNPooledClassifier):
+            bound = module.linear.in_features**-0.5
+            init.uniform_(module.linear.weight, -bound, bound)
+            init.zeros_(module.linear.bias)
+
+    def get_input_embeddings(self) -> None:
+        """The embedding is made of its free parts: there is no table to return or train."""
+        return
+
+    def resize_token_embeddings(self, *args: Any, **kwargs: Any) -> None:
+        """Not possible: bases are embedded with their partners on the other strand.
+
+        Raises:
+            ValueError: always.
+        """
+        raise ValueError(
+            "the embeddings of A, C, G, T and N are tied by strand, so there is no table to "
+            "resize; for more token ids, which are all zero, set config.vocab_size."
+        )
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        pretrained_model_name_or_path: str | Path | None,
+        *model_args: Any,
+        config: PhyloGPNConfig | str | Path | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Loads a folder or a Hub repository; see the base class for the options.
+
+        A folder of songlab's (their `config.json` and `model.safetensors`, of either generation)
+        is read too, and which generation it is of is logged.
+        """
+        state = None
+        if pretrained_model_name_or_path is not None and kwargs.get("state_dict") is None:
+            state = read_original(pretrained_model_name_or_path, kwargs)
+        if state is None:
+            return super().from_pretrained(
+                pretrained_model_name_or_path, *model_args, config=config, **kwargs
+            )
+        hub = {name: kwargs.pop(name) for name in DOWNLOAD_OPTIONS if name in kwargs}
+        for name in ("variant", "use_safetensors"):
+            kwargs.pop(name, None)
+        if isinstance(config, PhyloGPNConfig):
+            config = PhyloGPNConfig.from_dict(config.to_dict())
+        else:
+            config, kwargs = PhyloGPNConfig.from_pretrained(
+                config or pretrained_model_name_or_path, return_unused_kwargs=True, **hub, **kwargs
+            )
+        ours = adopt(state, config)
+        logger.warning(
+            "%s holds weights of %s; they are converted while loading.",
+            pretrained_model_name_or_path,
+            GENERATIONS[config.norm],
+        )
+        if not cls._has_rate_head:
+            ours = {name: tensor for name, tensor in ours.items() if "rate_head" not in name}
+        if cls is not PhyloGPNModel:
+            ours = {f"{cls.base_model_prefix}.{name}": tensor for name, tensor in ours.items()}
+        loaded = super().from_pretrained(
+            None, *model_args, config=config, state_dict=ours, **kwargs
+        )
+        model = loaded[0] if isinstance(loaded, tuple) else loaded
+        model.name_or_path = model.config._name_or_path = str(pretrained_model_name_or_path)
+        return loaded
+
+    def save_pretrained(
+        self,
+        save_directory: str | Path,
+        is_main_process: bool = True,
+        state_dict: dict[str, Tensor] | None = None,
+        push_to_hub: bool = False,
+        original_format: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        """Saves weights, configuration and the code that runs them; see the base class.
+
+        The folder loads with `trust_remote_code=True` where this package is not installed. Files
+        are written aside and moved into place: a failed save leaves an older folder intact.
+
+        Args:
+            save_directory: the folder, made if absent.
+            is_main_process: False for a process that writes nothing.
+            state_dict: saved instead of the model's own.
+            push_to_hub: also upload the model, as [`push_to_hub`] does with the options of that
+                name among `kwargs` (`repo_id` is the folder's name by default).
+            original_format: write `config.json` and `model.safetensors` as songlab's code reads
+                them, without code: the names of the generation with the model's norm, and whole
+                tensors, which take twice the room.
+            kwargs: further options of the base class, such as `max_shard_size`.
+
+        Raises:
+            ValueError: `save_directory` is a file, an option of saving was given that an upload
+                cannot follow, or the original format cannot hold the model.
+        """
+        if original_format:
+            if push_to_hub or kwargs:
+                raise ValueError(
+                    f"original_format=True writes two files and has no further options, but "
+                    f"push_to_hub or {sorted(kwargs)} was given; save, then upload the folder."
+                )
+            if is_main_process:
+                self._save_original(Path(save_directory), state_dict or self.state_dict())
+            return
+        hub = {name: kwargs.pop(name) for name in HUB_OPTIONS if name in kwargs}
+        if push_to_hub and (state_dict is not None or kwargs.keys() - {"max_shard_size", "token"}):
+            raise ValueError(
+                f"push_to_hub=True uploads the model as it is, but state_dict or {sorted(kwargs)} "
+                f"was given; save first, then upload the folder with huggingface_hub."
+            )
+
+        def save(folder: Path) -> None:
+            super(PhyloGPNPreTrainedModel, self).save_pretrained(
+                folder, is_main_process=is_main_process, state_dict=state_dict, **kwargs
+            )
+
+        if not is_main_process:
+            save(Path(save_directory))
+            return
+        self.config.auto_map = dict(AUTO_MAP)
+        save_complete(save, save_directory, code_files(__file__))
+        if push_to_hub:
+            repo_id = hub.pop("repo_id", Path(save_directory).resolve().name)
+            self.push_to_hub(repo_id, **hub, **kwargs)
+
+    def _save_original(self, save_directory: Path, state_dict: dict[str, Tensor]) -> None:
+        if not self._has_rate_head:
+            raise ValueError(
+                f"the original format has no place for a {type(self).__name__}; save a "
+                f"PhyloGPNForMaskedLM or PhyloGPNModel in it."
+            )
+        state = {name.removeprefix("model."): tensor for name, tensor in state_dict.items()}
+        theirs = to_original(
+            state,
+            norm=self.config.norm,
+            num_blocks=self.config.num_hidden_layers,
+            kernel_size=self.config.kernel_size,
+        )
+        fields = {name: getattr(self.config, name) for name in ORIGINAL_FIELDS}
+        dtype = str(theirs["_model.embedding.parametrizations.weight.original"].dtype)
+        fields |= {
+            "architectures": ["PhyloGPNModel"],
+            "model_type": self.config.model_type,
+            "torch_dtype": dtype.removeprefix("torch."),
+        }
+
+        def save(folder: Path) -> None:
+            (folder / "config.json").write_text(json.dumps(fields, indent=2) + "\n", "utf-8")
+            save_file(theirs, folder / "model.safetensors", metadata={"format": "pt"})
+
+        save_complete(save, save_directory, [])
+
+
+class PhyloGPNModel(PhyloGPNPreTrainedModel):
+    """PhyloGPN: embeddings and log rates of evolution for the positions of a sequence.
+
+    With tied norms (new models), or with `reverse_complement="average"`, it commutes with reverse
+    complement: the rates for the other strand are those of this strand, read backwards with A and
+    T, C and G exchanged.
+
+    Args:
+        config: sizes and options.
+        add_rate_head: whether there are log rates; a model with another head leaves them out.
+
+    Example:
+        >>> from hf_genomics import DNATokenizer, PhyloGPNConfig, PhyloGPNModel
+        >>> config = PhyloGPNConfig(outer_dim=32, inner_dim=16, num_stacks=2, token_padding="same")
+        >>> model = PhyloGPNModel(config).eval()
+        >>> inputs = DNATokenizer()(["ACGTN", "TTAGGG"], padding=True, return_tensors="pt")
+        >>> model(**inputs)["A"].shape
+        torch.Size([2, 6])
+    """
+
+    def __init__(self, config: PhyloGPNConfig, add_rate_head: bool = True):
+        super().__init__(config)
+        self.embedding = SymmetricEmbedding(config.outer_dim, config.vocab_size)
+        self.blocks = nn.ModuleList(PhyloGPNBlock(config, d) for d in config.dilations)
+        self.norm = make_norm(config, config.outer_dim)
+        self.rate_head = SymmetricConv1d(config.outer_dim, len(BASES)) if add_rate_head else None
+        self.post_init()
+
+    @can_return_tuple
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        output_hidden_states: bool | None = None,
+        **kwargs: Any,
+    ) -> PhyloGPNOutput:
+        """Embeds sequences and gives the log rates of their positions.
+
+        Args:
+            input_ids: token ids `(B, L)`: 0 to 4 are A, C, G, T, N; other ids are embedded as zero.
+            attention_mask: `(B, L)`, 0 for a position that is not there: it is zero, as `-` is
+                (under `token_padding="same"`, it is what the config fills with), and does not count
+                in the statistics of a group norm. By default every position counts.
+            inputs_embeds: `(B, L, 5)` instead of `input_ids`: one-hot or soft bases, for
+                attributions and sequence design.
+            output_hidden_states: also return the residual stream.
+
+        Returns:
+            Embeddings `last_hidden_state (B, L', D)` and log rates `logits (B, L', 4)`, with
+            `L' = L - 2 * config.flank`, output p of input position `p + config.flank`; `L' = L`
+            under `token_padding="same"`. `hidden_states` on request: `num_hidden_layers + 1`
+            tensors `(B, L_i, D)` (of the given strand, if both are averaged).
+
+        Raises:
+            ValueError: neither or both inputs given, wrong shapes, an input shorter than the
+                receptive field, or an id outside the vocabulary (checked on the CPU outside
+                compiled code).
+        """
+        if output_hidden_states is None:
+            output_hidden_states = self.config.output_hidden_states
+        x, mask = self._embed(input_ids, attention_mask, inputs_embeds)
+        both = self.config.reverse_complement == "average"
+        if both:
+            x = torch.cat([x, other_strand(x)])
+            mask = None if mask is None else torch.cat([mask, mask.flip(1)])
+        if self.training and self.blocks[0].gradient_checkpointing and not x.requires_grad:
+            # reentrant checkpointing gives no gradient to a block none of whose inputs has one
+            x = x.detach().requires_grad_()
+        states = [x]
+        for block in self.blocks:
+            x = block(x, mask)
+            mask = shrink(mask, block.flank)
+            states += [x] if output_hidden_states else []
+        pairs = self.norm(x, mask)
+        logits = None
+        if self.rate_head is not None:
+            logits = from_symmetric(self.rate_head(gelu(pairs)))
+        if both:
+            pairs = average_strands(pairs, torch.cat(pairs.chunk(2, -1)[::-1], -1))
+            logits = None if logits is None else average_strands(logits, logits.flip(2))
+            states = [state.chunk(2)[0] for state in states]
+        return PhyloGPNOutput(
+            last_hidden_state=from_pairs(pairs),
+            logits=logits,
+            hidden_states=tuple(map(from_symmetric, states)) if output_hidden_states else None,
+        )
+
+    def get_embeddings(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        pooling: str | None = None,
+    ) -> Tensor:
+        """The embeddings `(B, L', D)` of positions: the channels after the last norm.
+
+        Args:
+            input_ids: token ids `(B, L)`.
+            attention_mask: `(B, L)`, 0 for a position that is not there.
+            pooling: `"phylogpn_x"` adds to an embedding what the paper's PhyloGPN-X adds: `R m`
+                with m the mean over the window of 6,001 bases around it (positions outside the
+                output and masked ones count as zero) and R a fixed matrix of standard normal
+                numbers. R does not know of strands: these do not commute with reverse complement.
+
+        Raises:
+            ValueError: another pooling.
+        """
+        if pooling not in (None, "phylogpn_x"):
+            raise ValueError(f"pooling must be None or 'phylogpn_x', got {pooling!r}.")
+        embeddings = self(input_ids, attention_mask=attention_mask).last_hidden_state
+        if pooling is None:
+            return embeddings
+        mask = output_mask(attention_mask, embeddings.shape[1])
+        counted = embeddings if mask is None else embeddings * mask[:, :, None]
+        half = (POOLED_FIELD - self.config.receptive_field) // 2
+        generator = torch.Generator().manual_seed(POOLING_SEED)
+        width = self.config.outer_dim
+        mixing = torch.empty(width, width).normal_(generator=generator).to(embeddings)
+        return embeddings + F.linear(window_mean(counted, half), mixing)
+
+    def _embed(
+        self,
+        input_ids: Tensor | None,
+        attention_mask: Tensor | None,
+        inputs_embeds: Tensor | None,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Features `(B, L, D)`, extended if so configured, and the mask for statistics."""
+        given = inputs_embeds if input_ids is None else input_ids
+        if given is None or (input_ids is not None and inputs_embeds is not None):
+            raise ValueError("pass either input_ids (B, L) or inputs_embeds (B, L, 5), not both.")
+        if given.dim() != (2 if input_ids is not None else 3) or (
+            inputs_embeds is not None and given.shape[2] != NUM_BASES
+        ):
+            raise ValueError(
+                f"input_ids must be (B, L) and inputs_embeds (B, L, {NUM_BASES}), got "
+                f"{tuple(given.shape)}."
+            )
+        if attention_mask is not None and attention_mask.shape != given.shape[:2]:
+            raise ValueError(
+                f"attention_mask must have the shape {tuple(given.shape[:2])} of the input, got "
+                f"{tuple(attention_mask.shape)}."
+            )
+        same, field = self.config.token_padding == "same", self.config.receptive_field
+        if given.shape[1] < (1 if same else field):
+            raise ValueError(
+                f"the input has {given.shape[1]} positions, but an output reads {field}; pad it "
+                f"with {self.config.flank} '-' or N on either side, or build the model with "
+                f"token_padding='same', which does that."
+            )
+        if input_ids is not None:
+            self._check_ids(input_ids)
+            x = self.embedding(input_ids)
+        else:
+            table = self.embedding.table()[:NUM_BASES]
+            x = inputs_embeds.to(table.dtype) @ table
+        mask = None if attention_mask is None else attention_mask.to(x.dtype)
+        fill = self.embedding.table()[self.config.fill_token_id]
+        if mask is not None:
+            x = x * mask[:, :, None]
+            x = x + (1 - mask)[:, :, None] * fill if same else x
+        if same:
+            flank = self.config.flank
+            ends = fill.expand(x.shape[0], flank, -1)
+            x = torch.cat([ends, x, ends], 1)
+            if mask is not None and self.config.norm == "group_norm":
+                # what is filled in around a sequence counts, as it does for one without padding
+                mask = F.max_pool1d(F.pad(mask, (2 * flank, 2 * flank)), 2 * flank + 1, stride=1)
+        return x, mask if self.config.norm == "group_norm" else None
+
+    def _check_ids(self, input_ids: Tensor) -> None:
+        if torch.compiler.is_compiling() or input_ids.device.type != "cpu" or not input_ids.numel():
+            return
+        low, high = (bound.item() for bound in input_ids.aminmax())
+        if low < 0 or high >= self.config.vocab_size:
+            raise ValueError(
+                f"input_ids hold {low if low < 0 else high}, but the model knows the ids 0 to "
+                f"{self.config.vocab_size - 1}; use the tokenizer saved with the model."
+            )
+
+
+def other_strand(x: Tensor) -> Tensor:
+    """Features `(B, L, D)` in the symmetric basis, of the reverse complement."""
+    s, a = x.chunk(2, 2)
+    return torch.cat([s, -a], 2).flip(1)
+
+
+def average_strands(given: Tensor, partners: Tensor) -> Tensor:
+    """`(2 B, L', C)`, both strands and the same with partners exchanged, to their mean."""
+    return (given.chunk(2)[0] + partners.chunk(2)[1].flip(1)) / 2
+
+
+def output_mask(attention_mask: Tensor | None, length: int) -> Tensor | None:
+    """The mask `(B, L')` of the outputs, of the mask `(B, L)` of the inputs."""
+    if attention_mask is None:
+        return None
+    return attention_mask.narrow(1, (attention_mask.shape[1] - length) // 2, length)
+
+
+def window_mean(x: Tensor, half: int) -> Tensor:
+    """Mean of `(B, L', D)` over `2 * half + 1` positions around each; those outside are zero."""
+    sums = F.pad(x.double().cumsum(1), (0, 0, 1, 0))
+    length = x.shape[1]
+    positions = torch.arange(length, device=x.device)
+    upper = sums[:, (positions + half + 1).clamp(max=length)]
+    return ((upper - sums[:, (positions - half).clamp(min=0)]) / (2 * half + 1)).to(x.dtype)
+
+
+class PhyloGPNForMaskedLM(PhyloGPNPreTrainedModel):
+    """PhyloGPN with its loss: the likelihood of the other species given the reference.
+
+    Nothing is masked: the name is that of the Auto class for models that predict each position.
+
+    Args:
+        config: sizes and options; `phylogeny` and `reference_leaf` for a loss.
+
+    Raises:
+        ValueError: `config.reference_leaf` is not a leaf of `config.phylogeny`.
+    """
+
+    def __init__(self, config: PhyloGPNConfig):
+        super().__init__(config)
+        self.model = PhyloGPNModel(config)
+        self.phylogeny = None
+        if config.phylogeny is not None:
+            self.phylogeny = Phylogeny.from_newick(config.phylogeny)
+            leaf = config.reference_leaf
+            if leaf is not None and leaf not in self.phylogeny.leaf_names:
+                raise ValueError(
+                    f"reference_leaf {leaf!r} is not among the {self.phylogeny.num_leaves} leaves "
+                    f"of the phylogeny ({self.phylogeny.leaf_names[:3]}, ...)."
+                )
+        self.post_init()
+
+    def get_embeddings(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        pooling: str | None = None,
+    ) -> Tensor:
+        """See [`PhyloGPNModel.get_embeddings`]."""
+        return self.model.get_embeddings(input_ids, attention_mask, pooling)
+
+    @can_return_tuple
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        labels: Tensor | None = None,
+        position_weights: Tensor | None = None,
+        num_items_in_batch: Tensor | int | None = None,
+        output_hidden_states: bool | None = None,
+        **kwargs: Any,
+    ) -> PhyloGPNOutput:
+        """Log rates, and the loss if labels are given; see [`PhyloGPNModel.forward`].
+
+        The loss is the mean over the counted sites of `-weight * log P(the other leaves | the
+        reference leaf)`.
+
+        Args:
+            labels: `(B, L', S)`, the states of the leaves of `config.phylogeny` in its order, the
+                reference included: 0 to 3 are A, C, G, T, and 4 is a gap or unknown. A site
+                that does not count, one whose reference is unknown say, has -100 throughout.
+            position_weights: `(B, L')`; 1 if `None`.
+            num_items_in_batch: labels other than -100 in all batches of an optimizer step,
+                S for every counted site; Trainer gives it. The counted sites of this
+                batch if `None`.
+
+        Returns:
+            `logits (B, L', 4)`, `last_hidden_state`, and `loss` if labels are given.
+
+        Raises:
+            ValueError: an input that the base model refuses, labels or weights of another shape, or
+                labels without `phylogeny` and `reference_leaf` in the config.
+        """
+        outputs = self.model(
+            input_ids,
+            attention_mask=attention_mask,
+            inputs_embeds=inputs_embeds,
+            output_hidden_states=output_hidden_states,
+            return_dict=True,
+        )
+        if labels is not None:
+            outputs.loss = self._loss(outputs.logits, labels, position_weights, num_items_in_batch)
+        return outputs
+
+    def _loss(
+        self,
+        logits: Tensor,
+        labels: Tensor,
+        position_weights: Tensor | None,
+        num_items_in_batch: Tensor | int | None,
+    ) -> Tensor:
+        if self.phylogeny is None or self.config.reference_leaf is None:
+            raise ValueError(
+                "a loss needs the tree of the aligned species and the one whose sequence is the "
+                "input; set config.phylogeny (Newick) and config.reference_leaf."
+            )
+        leaves = self.phylogeny.num_leaves
+        if labels.shape != (*logits.shape[:2], leaves):
+            raise ValueError(
+                f"labels must be {(*logits.shape[:2], leaves)}, the states of {leaves} leaves for "
+                f"every output position, got {tuple(labels.shape)}."
+            )
+        if position_weights is not None and position_weights.shape != logits.shape[:2]:
+            raise ValueError(
+                f"position_weights must be {tuple(logits.shape[:2])}, one for each output "
+                f"position, got {tuple(position_weights.shape)}."
+            )
+        log_rates = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        with torch.autocast(logits.device.type, enabled=False):
+            per_site = conditional_log_likelihood(
+                log_rates,
+                labels,
+                self.phylogeny,
+                reference_leaf=self.config.reference_leaf,
+                substitution_model=make_substitution_model(self.config),
+            )
+        counted = (labels != -100).any(2)
+        weights = counted.to(per_site.dtype)
+        if position_weights is not None:
+            weights = weights * position_weights
+        if num_items_in_batch is None:
+            sites = counted.sum().clamp_min(1)
+        else:
+            sites = num_items_in_batch / leaves
+        return -(weights * per_site).sum() / sites
+
+
+def make_substitution_model(config: PhyloGPNConfig) -> Any:
+    """The substitution model that the configuration names."""
+    if config.substitution_model == "hky85":
+        return HKY85(kappa=config.kappa)
+    return JC69() if config.substitution_model == "jc69" else F81(transition=config.transition)
+
+
+class PhyloGPNPooledClassifier(nn.Module):
+    """A linear map of what both strands agree on: the same logits for either.
+
+    The mean over the positions of s, and of the absolute value of a, which only changes its sign.
+    """
+
+    def __init__(self, config: PhyloGPNConfig):
+        super().__init__()
+        self.linear = nn.Linear(config.outer_dim, config.num_labels)
+
+    def forward(self, embeddings: Tensor, mask: Tensor | None) -> Tensor:
+        """Embeddings `(B, L', D)` and the mask `(B, L')` to `(B, num_labels)`."""
+        s, a = (butterfly(from_pairs(embeddings)) * SQRT_HALF).chunk(2, -1)
+        features = torch.cat([s, a.abs()], -1)
+        if mask is None:
+            return self.linear(features.mean(1))
+        weights = mask.to(features.dtype)[:, :, None]
+        return self.linear((features * weights).sum(1) / weights.sum(1).clamp_min(1))
+
+
+class PhyloGPNForSequenceClassification(PhyloGPNPreTrainedModel):
+    """PhyloGPN with a linear classifier on its pooled embeddings, the same for both strands.
+
+    Single-label, multi-label and regression losses as `config.problem_type` says (told from the
+    labels if it is `None`).
+
+    Args:
+        config: sizes and options; `config.num_labels` logits. For sequences shorter than the
+            receptive field set `token_padding="same"`.
+    """
+
+    _has_rate_head = False
+    # Trainer must divide the loss by the accumulation steps: it is a mean over the batch
+    accepts_loss_kwargs = False
+
+    def __init__(self, config: PhyloGPNConfig):
+        super().__init__(config)
+        self.num_labels = config.num_labels
+        self.model = PhyloGPNModel(config, add_rate_head=False)
+        self.classifier = PhyloGPNPooledClassifier(config)
+        self.post_init()
+
+    @can_return_tuple
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        labels: Tensor | None = None,
+        output_hidden_states: bool | None = None,
+        **kwargs: Any,
+    ) -> SequenceClassifierOutput:
+        """Classifies sequences; see [`PhyloGPNModel.forward`] for the inputs.
+
+        Args:
+            labels: `(B,)` class indices (-100: not counted), `(B,)` values for regression, or
+                `(B, num_labels)` zeros and ones for several labels at once.
+
+        Returns:
+            `logits (B, num_labels)`, `loss` if labels are given, `hidden_states` on request.
+
+        Raises:
+            ValueError: an input that the base model refuses, or a class index outside the range
+                (checked on the CPU outside compiled code).
+        """
+        outputs = self.model(
+            input_ids,
+            attention_mask=attention_mask,
+            inputs_embeds=inputs_embeds,
+            output_hidden_states=output_hidden_states,
+            return_dict=True,
+        )
+        embeddings = outputs.last_hidden_state
+        logits = self.classifier(embeddings, output_mask(attention_mask, embeddings.shape[1]))
+        loss = None
+        if labels is not None:
+            self._check_labels(labels)
+            loss = self.loss_function(labels, logits, self.config)
+        return SequenceClassifierOutput(
+            loss=loss, logits=logits, hidden_states=outputs.hidden_states
+        )
+
+    def _check_labels(self, labels: Tensor) -> None:
+        classes = (
+            self.config.problem_type in (None, "single_label_classification")
+            and self.num_labels > 1
+            and not labels.is_floating_point()
+        )
+        if not classes or torch.compiler.is_compiling() or labels.device.type != "cpu":
+            return
+        wrong = labels[((labels < 0) & (labels != -100)) | (labels >= self.num_labels)]
+        if wrong.numel():
+            raise ValueError(
+                f"label {wrong[0].item()} is outside the range 0..{self.num_labels - 1} of a model "
+                f"with num_labels={self.num_labels}; build the model with num_labels at least "
+                f"{wrong.max().item() + 1}, or mend the labels."
+            )
+
+
+def read_original(source: str | Path, options: dict[str, Any]) -> dict[str, Tensor] | None:
+    """The original state dict of a folder or Hub repository; `None` if it holds none.
+
+    Args:
+        source: the folder, or the name of the repository.
+        options: what `from_pretrained` was given besides.
+    """
+    variant = options.get("variant")
+    file = cached_file(
+        str(source),
+        "model.safetensors" if variant is None else f"model.{variant}.safetensors",
+        **{name: options[name] for name in DOWNLOAD_OPTIONS if name in options},
+        _raise_exceptions_for_gated_repo=False,
+        _raise_exceptions_for_missing_entries=False,
+        _raise_exceptions_for_connection_errors=False,
+    )
+    if file is None:
+        return None
+    with safe_open(file, framework="pt") as weights:
+        if generation(weights.keys()) is None:
+            return None
+        return {name: weights.get_tensor(name) for name in weights.keys()}  # noqa: SIM118
+
+
+def adopt(state: dict[str, Tensor], config: PhyloGPNConfig) -> dict[str, Tensor]:
+    """Our state dict of a base model from an original one; the config's norm is set to fit."""
+    norm = generation(state)
+    ours, tied = from_original(state, num_blocks=config.num_hidden_layers)
+    config.norm, config.tie_norm_symmetry = norm, tied
+    config.architectures = config.auto_map = None
+    return ours
+
+
+ORIGINAL_FIELDS = ("outer_dim", "inner_dim", "stack_size", "num_stacks", "kernel_size")
+DOWNLOAD_OPTIONS = (
+    "cache_dir",
+    "force_download",
+    "local_files_only",
+    "proxies",
+    "revision",
+    "subfolder",
+    "token",
+)
+HUB_OPTIONS = (
+    "repo_id",
+    "commit_message",
+    "commit_description",
+    "private",
+    "revision",
+    "create_pr",
+    "tags",
+)
+
+AUTO_MAP = {
+    "AutoConfig": "configuration_phylogpn.PhyloGPNConfig",
+    "AutoModel": "modeling_phylogpn.PhyloGPNModel",
+    "AutoModelForMaskedLM": "modeling_phylogpn.PhyloGPNForMaskedLM",
+    "AutoModelForSequenceClassification": "modeling_phylogpn.PhyloGPNForSequenceClassification",
+}
+
+__all__ = [
+    "PhyloGPNForMaskedLM",
+    "PhyloGPNForSequenceClassification",
+    "PhyloGPNModel",
+    "PhyloGPNPreTrainedModel",
+]
