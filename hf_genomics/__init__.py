@@ -11,6 +11,7 @@ from hf_genomics.models import FAMILIES
 from hf_genomics.registration import register_when_imported
 
 if TYPE_CHECKING:
+    from hf_genomics.evaluation.variant_effects.scoring import score_variants
     from hf_genomics.models.hyperbolic_cnn.configuration_hyperbolic_cnn import HyperbolicCNNConfig
     from hf_genomics.models.hyperbolic_cnn.modeling_hyperbolic_cnn import (
         HyperbolicCNNForSequenceClassification,
@@ -40,12 +41,14 @@ __all__ = [
     "PhyloGPNModel",
     "Phylogeny",
     "f81_log_likelihood",
+    "score_variants",
 ]
 
 _MODULES = {
     "DNATokenizer": "hf_genomics.tokenization_dna",
     "Phylogeny": "hf_genomics.models.phylogpn.phylogeny",
     "f81_log_likelihood": "hf_genomics.models.phylogpn.phylogenetic_likelihood",
+    "score_variants": "hf_genomics.evaluation.variant_effects.scoring",
 }
 for _family in FAMILIES:
     _MODULES.update(_family.public_names)

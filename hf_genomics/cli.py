@@ -5,6 +5,7 @@ Commands import what they need when they run, so that `hf-genomics --help` answe
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -122,6 +123,116 @@ def simulate(
         folder = write_dataset(simulation.dataset, output, simulation.facts, overwrite=overwrite)
         sizes = ", ".join(f"{name} {len(rows)}" for name, rows in simulation.dataset.items())
         typer.echo(f"{folder}: {sizes} rows of {length} bases")
+
+
+class Dtype(StrEnum):
+    """Precision of a model."""
+
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+    FLOAT16 = "float16"
+    FLOAT64 = "float64"
+
+
+@app.command()
+def score_variants(
+    model: Annotated[str, typer.Option(help="Folder or Hub id of a model.")],
+    fasta: Annotated[Path, typer.Option(help="Reference: .fa, or .fa.gz by bgzip or gzip.")],
+    output: Annotated[
+        Path,
+        typer.Option(help=".vcf, .vcf.gz, .tsv, .csv, .parquet; for a region also .bedgraph."),
+    ],
+    variants: Annotated[
+        Path | None, typer.Option(help=".vcf, .vcf.gz, .bcf, .tsv, .csv or .parquet.")
+    ] = None,
+    region: Annotated[
+        str | None,
+        typer.Option(help="Instead: every possible SNV of contig:start-end (1-based, inclusive)."),
+    ] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(help="Column of a table by its name there, as pos=position; repeatable."),
+    ] = None,
+    prefix: Annotated[
+        str | None, typer.Option(help="Before the names of added fields; HFG_ in VCF.")
+    ] = None,
+    track: Annotated[
+        str | None,
+        typer.Option(help="bedGraph: a score such as site_rate, or min_llr, mean_llr, max_llr."),
+    ] = None,
+    rc_average: Annotated[
+        bool, typer.Option("--rc-average", help="Average over both strands.")
+    ] = False,
+    embeddings: Annotated[
+        bool, typer.Option("--embeddings", help="Add distances between embeddings.")
+    ] = False,
+    window: Annotated[
+        int | None, typer.Option(help="Bases of a window; the model's own if not given.")
+    ] = None,
+    batch_size: Annotated[
+        int, typer.Option(min=1, help="Windows in a forward pass, or as many bases in chunks.")
+    ] = 32,
+    device: Annotated[
+        str | None, typer.Option(help="Such as cuda or cpu; a GPU if there is one.")
+    ] = None,
+    dtype: Annotated[Dtype, typer.Option(help="Precision of the model.")] = Dtype.FLOAT32,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted run, if there is one.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the output; forget an interrupted run.")
+    ] = False,
+    rows_per_part: Annotated[
+        int | None, typer.Option(min=1, help="Rows, or bases of a region, stored at a time.")
+    ] = None,
+    trust_remote_code: Annotated[
+        bool, typer.Option("--trust-remote-code", help="Run the code that comes with the model.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
+) -> None:
+    """Score variants with a model: the same rows, with a status and scores.
+
+    Every row and allele of the input is in the output, in its order. Changes of one base are
+    scored; every other row says in its status why it is not.
+
+    \b
+    hf-genomics score-variants --model M --fasta hg38.fa.gz --variants in.vcf.gz --output out.vcf.gz
+    hf-genomics score-variants --model M --fasta hg38.fa.gz --region chr17:43044295-43125364 \\
+        --output brca1.bedgraph --track site_rate
+    """
+    with user_errors_in_one_line():
+        pairs = [pair.partition("=") for pair in column or []]
+        if not all(name and sign and found for name, sign, found in pairs):
+            raise ValueError(f"--column is {column}; write it as pos=position.")
+        from hf_genomics.evaluation.variant_effects.reference import require_pysam
+        from hf_genomics.evaluation.variant_effects.scoring import score_variants as run
+
+        try:
+            require_pysam()
+        except ImportError as error:
+            raise ValueError(str(error)) from error
+        summary = run(
+            model,
+            fasta,
+            variants,
+            output=output,
+            region=region,
+            columns={name: found for name, _, found in pairs} or None,
+            prefix=prefix,
+            track=track,
+            rc_average=rc_average,
+            embeddings=embeddings,
+            window=window,
+            batch_size=batch_size,
+            device=device,
+            dtype=dtype.value,
+            resume=resume,
+            overwrite=overwrite,
+            rows_per_part=rows_per_part,
+            trust_remote_code=trust_remote_code,
+            progress=not quiet,
+        )
+        typer.echo(str(summary))
 
 
 @contextmanager

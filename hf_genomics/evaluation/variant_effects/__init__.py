@@ -1,0 +1,1 @@
+"""Scores of variants: a FASTA file and variants or a region in, rows with scores out."""

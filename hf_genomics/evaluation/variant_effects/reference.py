@@ -1,0 +1,205 @@
+"""Random access to the sequences of a FASTA file, plain, bgzip- or gzip-compressed."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import OrderedDict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import ModuleType, TracebackType
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hf_genomics.data.fasta import open_text
+
+logger = logging.getLogger(__name__)
+
+UNKNOWN = 4  # the state of N and of every letter that is no base; 0 to 3 are A, C, G, T
+
+PAGE = 1 << 20  # bases that are read at once
+PAGES_KEPT = 16
+# The empty block that ends a complete bgzip file (SAM specification, section 4.1.2).
+_BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+
+_STATES = np.full(256, UNKNOWN, np.uint8)
+for _letters, _state in (("Aa", 0), ("Cc", 1), ("Gg", 2), ("TtUu", 3)):
+    for _letter in _letters:
+        _STATES[ord(_letter)] = _state
+
+
+def encode(sequence: str) -> NDArray[np.uint8]:
+    """States `(length,)` of a sequence: A, C, G, T (or U) in either case 0 to 3, the rest 4."""
+    return _STATES[np.frombuffer(sequence.encode("latin-1", "replace"), np.uint8)]
+
+
+def require_pysam() -> ModuleType:
+    """pysam, or an ImportError that says how to install it."""
+    try:
+        import pysam
+    except ImportError as error:
+        raise ImportError(
+            "Scoring variants needs pysam: pip install 'hf_genomics[variants]'"
+        ) from error
+    module: ModuleType = pysam
+    return module
+
+
+class ReferenceGenome:
+    """The contigs of a FASTA file; a context manager that closes what it opened.
+
+    An index (`.fai`, and `.gzi` for bgzip) that lies beside the file and is not older is used;
+    otherwise one is made in a temporary folder. A file without random access (plain gzip, or lines
+    of changing length) is first copied there, uncompressed.
+
+    Args:
+        path: The FASTA file.
+
+    Raises:
+        ValueError: The file holds no record, names a contig twice, or is cut off.
+        OSError: It cannot be read.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._folder = TemporaryDirectory(prefix="hf_genomics_fasta_")
+        self._pages: OrderedDict[tuple[str, int], NDArray[np.uint8]] = OrderedDict()
+        try:
+            self._file = self._open(require_pysam())
+        except BaseException:
+            self._folder.cleanup()
+            raise
+        self.lengths: dict[str, int] = dict(
+            zip(self._file.references, self._file.lengths, strict=True)
+        )
+
+    def states(self, contig: str, start: int, end: int) -> NDArray[np.uint8]:
+        """States `(end - start,)` of a stretch, 0-based half-open; 4 beyond the ends of the contig.
+
+        Raises:
+            KeyError: The file has no such contig.
+        """
+        length = self.lengths[contig]
+        out = np.full(end - start, UNKNOWN, np.uint8)
+        first, last = max(start, 0), min(end, length)
+        while first < last:
+            number, begin = divmod(first, PAGE)
+            page = self._page(contig, number)
+            stop = min(last, (number + 1) * PAGE)
+            out[first - start : stop - start] = page[begin : begin + stop - first]
+            first = stop
+        return out
+
+    def close(self) -> None:
+        self._file.close()
+        self._folder.cleanup()
+
+    def __enter__(self) -> ReferenceGenome:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _page(self, contig: str, number: int) -> NDArray[np.uint8]:
+        key = contig, number
+        if key in self._pages:
+            self._pages.move_to_end(key)
+            return self._pages[key]
+        start = number * PAGE
+        sequence = self._file.fetch(contig, start, min(start + PAGE, self.lengths[contig]))
+        self._pages[key] = encode(sequence)
+        if len(self._pages) > PAGES_KEPT:
+            self._pages.popitem(last=False)
+        return self._pages[key]
+
+    def _open(self, pysam: ModuleType) -> Any:
+        kind = compression(self.path)
+        if kind == "gzip":
+            logger.warning(
+                "%s is compressed by gzip, which has no random access: copied to a temporary file. "
+                "To save this step: gunzip -c %s | bgzip > reference.fa.gz",
+                self.path,
+                self.path,
+            )
+            return self._open_copy(pysam)
+        fai, gzi = (Path(f"{self.path}{suffix}") for suffix in (".fai", ".gzi"))
+        needed = [fai, gzi] if kind == "bgzip" else [fai]
+        if not all(_is_current(index, self.path) for index in needed):
+            fai, gzi = (Path(self._folder.name) / f"index{end}" for end in (".fai", ".gzi"))
+            options = ["--gzi-idx", str(gzi)] if kind == "bgzip" else []
+            try:
+                pysam.faidx(str(self.path), "--fai-idx", str(fai), *options)
+            except pysam.SamtoolsError:
+                # Lines of changing length, no record at all, and the like: the copy finds out.
+                return self._open_copy(pysam)
+        return pysam.FastaFile(
+            str(self.path),
+            filepath_index=str(fai),
+            filepath_index_compressed=str(gzi) if kind == "bgzip" else None,
+        )
+
+    def _open_copy(self, pysam: ModuleType) -> Any:
+        copy = Path(self._folder.name) / "reference.fa"
+        try:
+            with open_text(self.path) as lines, open(copy, "w", encoding="utf-8") as file:
+                _copy_records(self.path, lines, file)
+        except EOFError as error:
+            raise ValueError(f"{self.path} is cut off; fetch or compress it again.") from error
+        pysam.faidx(str(copy))
+        return pysam.FastaFile(str(copy))
+
+
+def compression(path: str | Path) -> str:
+    """`"bgzip"`, `"gzip"` or `""`, told by the file's first bytes.
+
+    Raises:
+        ValueError: A bgzip file lacks the block that ends a complete one.
+    """
+    with open(path, "rb") as file:
+        head = file.read(18)
+        if not head.startswith(b"\x1f\x8b"):
+            return ""
+        if len(head) < 18 or not head[3] & 4 or head[12:14] != b"BC":
+            return "gzip"
+        file.seek(0, os.SEEK_END)
+        file.seek(max(0, file.tell() - len(_BGZF_END)))
+        if file.read() != _BGZF_END:
+            raise ValueError(
+                f"{path} is cut off: the end mark of bgzip is missing; fetch it again."
+            )
+    return "bgzip"
+
+
+def _copy_records(path: Path, lines: IO[str], file: IO[str]) -> None:
+    """Writes each record as a header and one line of sequence."""
+    names: set[str] = set()
+    for number, line in enumerate(lines, start=1):
+        line = line.strip()
+        if line.startswith(">"):
+            name = line[1:].split(maxsplit=1)[0] if line[1:].strip() else ""
+            if not name or name in names:
+                found = f"the name {name!r} for a second time" if name else "a header without name"
+                raise ValueError(f"Line {number} of {path} has {found}; give contigs unique names.")
+            file.write(f"\n>{name}\n" if names else f">{name}\n")
+            names.add(name)
+        elif line and not line.startswith(";"):
+            if not names:
+                raise ValueError(
+                    f"{path} is not FASTA: line {number} is {line[:40]!r}, but the first record "
+                    "must begin with a '>' header."
+                )
+            file.write(line)
+    if not names:
+        raise ValueError(f"{path} holds no FASTA record: no line begins with '>'.")
+    file.write("\n")
+
+
+def _is_current(index: Path, path: Path) -> bool:
+    return index.is_file() and index.stat().st_mtime_ns >= path.stat().st_mtime_ns
