@@ -3,6 +3,7 @@
 import heapq
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import groupby
 
 import torch
 from torch import Tensor
@@ -12,19 +13,19 @@ from .phylogeny import Phylogeny
 
 @dataclass(frozen=True, eq=False)
 class Level:
-    """Internal rows `start:stop` of a schedule, which need only rows before them.
+    """Rows `start:stop` of a schedule, whose children are rows before them.
 
     Attributes:
-        start, num_branches, stop: `start:start + num_branches` have a branch above them; the rest
-            are helpers that bring together children of one node and are passed on as they are.
-        children: Two index tensors; row `start + k` has the children `children[0][k]` and
-            `children[1][k]`. A second child that is absent is the row behind all rows.
+        start, end_of_branches, stop: Rows `start:end_of_branches` have a branch above them; the
+            rest have none: the root, and helpers, which are passed on as they are.
+        children: (2, stop - start) first and second child of each row. A second child that is
+            absent is the row behind all rows. None for the leaves.
     """
 
     start: int
-    num_branches: int
+    end_of_branches: int
     stop: int
-    children: tuple[Tensor, Tensor]
+    children: Tensor | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +38,8 @@ class LevelSchedule:
     Attributes:
         num_rows: Number of rows.
         leaves: (num_leaves,) which leaf of the phylogeny is in row 0, 1, 2, ...
-        branch_lengths: (num_rows - 1,) float64; 1 for helpers, where it means nothing.
-        levels: From the leaves to the root.
+        branch_lengths: (num_rows - 1,) float64; for helpers 1, which means nothing.
+        levels: From the leaves, level 0, to the root.
         parents, siblings: (num_rows - 1,) row of the parent, and of the parent's other child.
     """
 
@@ -120,35 +121,30 @@ def _joined(children: list[_Row], rows: list[_Row]) -> _Row:
 
 
 def _arrays(rows: list[_Row], device: torch.device) -> LevelSchedule:
-    num_rows = len(rows)
-    parents, siblings = [0] * num_rows, [num_rows] * num_rows
-    for row in rows:
-        for child in row.children:
-            parents[child.number] = row.number
-        if len(row.children) == 2:
-            first, second = (child.number for child in row.children)
-            siblings[first], siblings[second] = second, first
-
-    def index(values: list[int]) -> Tensor:
-        return torch.tensor(values, dtype=torch.long, device=device)
-
-    leaves = [row.leaf for row in rows if not row.children]
-    levels, start = [], len(leaves)
-    while start < num_rows:
-        group = [row for row in rows[start:] if row.level == rows[start].level]
-        first = [row.children[0].number for row in group]
-        second = [row.children[1].number if len(row.children) > 1 else num_rows for row in group]
-        num_branches = sum(not row.is_helper for row in group)
-        stop = start + len(group)
-        levels.append(Level(start, num_branches, stop, (index(first), index(second))))
+    absent = len(rows)
+    parents, siblings = [absent] * len(rows), [absent] * len(rows)
+    levels, start = [], 0
+    for level, group in groupby(rows, key=lambda row: row.level):
+        members = list(group)
+        stop = start + len(members)
+        num_branches = sum(not row.is_helper for row in members) if stop < absent else 0
+        children = None
+        if level:
+            pairs = [(*(child.number for child in row.children), absent)[:2] for row in members]
+            children = torch.tensor(pairs, device=device).T.contiguous()
+            for parent, (first, second) in enumerate(pairs, start):
+                parents[first], siblings[first] = parent, second
+                if second != absent:
+                    parents[second], siblings[second] = parent, first
+        levels.append(Level(start, start + num_branches, stop, children))
         start = stop
     return LevelSchedule(
-        num_rows=num_rows,
-        leaves=index(leaves),
+        num_rows=len(rows),
+        leaves=torch.tensor([row.leaf for row in rows if not row.children], device=device),
         branch_lengths=torch.tensor(
             [row.length for row in rows[:-1]], dtype=torch.float64, device=device
         ),
         levels=tuple(levels),
-        parents=index(parents[:-1]),
-        siblings=index(siblings[:-1]),
+        parents=torch.tensor(parents[:-1], device=device, dtype=torch.long),
+        siblings=torch.tensor(siblings[:-1], device=device, dtype=torch.long),
     )

@@ -148,6 +148,8 @@ class Phylogeny:
                 than two names are given.
         """
         wanted = _unique(names, known=self._leaf_numbers)
+        if len(wanted) < 2:
+            raise ValueError(f"{len(wanted)} leaves were asked for; a phylogeny needs two or more.")
         lengths: dict[int, float] = {}
         parents: dict[int, int] = {}
         # What stands for each subtree: its top node, and the length from there up to the subtree's.

@@ -73,21 +73,16 @@ def _upward(
     messages[rows] = 1
     bases = torch.arange(UNKNOWN, device=pi.device, dtype=states.dtype)[:, None]
     partials[:leaves] = (states[:, None] == bases) | ~is_known(states)[:, None]
-    num_branches = min(leaves, rows - 1)
-    messages[:num_branches] = model.propagate(
-        partials[:num_branches], coefficients[:num_branches], pi
-    )
     for level in schedule.levels:
-        here = slice(level.start, level.stop)
-        first, second = (messages.index_select(0, index) for index in level.children)
-        product = first.mul_(second)
-        scale = scales[level.start - leaves : level.stop - leaves]
-        torch.amax(product, 1, keepdim=True, out=scale)
-        torch.div(product, scale, out=partials[here])
-        messages[here] = partials[here]
-        branches = slice(level.start, level.start + level.num_branches)
-        if level.stop < rows:
-            messages[branches] = model.propagate(partials[branches], coefficients[branches], pi)
+        start, end, stop = level.start, level.end_of_branches, level.stop
+        if level.children is not None:
+            product = messages.index_select(0, level.children[0])
+            product *= messages.index_select(0, level.children[1])
+            scale = torch.amax(product, 1, keepdim=True, out=scales[start - leaves : stop - leaves])
+            torch.div(product, scale, out=partials[start:stop])
+        if end > start:
+            messages[start:end] = model.propagate(partials[start:end], coefficients[start:end], pi)
+        messages[end:stop] = partials[end:stop]
     return partials, messages, scales[:, 0]
 
 
@@ -112,18 +107,17 @@ def _downward(
     d_products = pi.new_empty(rows - leaves, 4, pi.shape[1])
     if rows > leaves:
         d_products[-1] = outside / scales[-1]
-    spans = [(level.start, level.num_branches, level.stop) for level in schedule.levels[-2::-1]]
-    for start, num_branches, stop in [*spans, (0, min(leaves, rows - 1), leaves)]:
-        here = slice(start, stop if stop < rows else rows - 1)
-        gradient = d_products.index_select(0, schedule.parents[here] - leaves)
-        gradient *= messages.index_select(0, schedule.siblings[here])
-        branches = slice(start, start + num_branches)
-        d_partials, d_coefficients[branches], d_pi_here = model.propagate_vjp(
-            gradient[:num_branches], partials[branches], coefficients[branches], pi
-        )
-        d_pi += d_pi_here
-        if start >= leaves:
-            gradient[:num_branches] = d_partials
+    for level in schedule.levels[-2::-1]:
+        start, end, stop = level.start, level.end_of_branches, level.stop
+        gradient = d_products.index_select(0, schedule.parents[start:stop] - leaves)
+        gradient *= messages.index_select(0, schedule.siblings[start:stop])
+        if end > start:
+            d_partials, d_coefficients[start:end], d_pi_here = model.propagate_vjp(
+                gradient[: end - start], partials[start:end], coefficients[start:end], pi
+            )
+            gradient[: end - start] = d_partials
+            d_pi += d_pi_here
+        if level.children is not None:
             inner = slice(start - leaves, stop - leaves)
             torch.div(gradient, scales[inner, None], out=d_products[inner])
     return d_coefficients, d_pi

@@ -78,7 +78,10 @@ class SubstitutionModel(ABC):
         inputs = [tensor.detach().requires_grad_() for tensor in (partials, coefficients, pi)]
         with torch.enable_grad():
             messages = self.propagate(*inputs)
-        return torch.autograd.grad(messages, inputs, gradient, materialize_grads=True)
+        d_partials, d_coefficients, d_pi = torch.autograd.grad(
+            messages, inputs, gradient, materialize_grads=True
+        )
+        return d_partials, d_coefficients, d_pi
 
     def parameters_vjp(
         self, gradient: Tensor, gradient_pi: Tensor, log_rates: Tensor, branch_lengths: Tensor
