@@ -143,7 +143,8 @@ def _card(dataset: DatasetDict, facts: DatasetFacts) -> str:
             for split, row in counts.items()
         ),
     ]
-    parameters = [f"| {key} | {value} |" for key, value in facts.parameters.items()]
+    given = {key: value for key, value in facts.parameters.items() if value is not None}
+    parameters = [f"| {key} | {value} |" for key, value in given.items()]
     tree = (
         f"`{TREE}` holds the tree in Newick; leaf `train_7` is row 7 (counted from 0) of `train`. "
         "Branch lengths are expected substitutions per site.\n\n"
