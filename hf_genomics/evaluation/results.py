@@ -8,6 +8,7 @@ import math
 import os
 import platform
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,23 @@ def package_versions() -> dict[str, str]:
 def command_line() -> str:
     """The command of this process, ready to be pasted into a shell."""
     return shlex.join(["python", *sys.argv])
+
+
+def source_commit() -> str | None:
+    """The git commit of the checkout this package is in, with "+" if files that git tracks were
+    changed since; None for an installed copy."""
+    git = ["git", "-C", str(Path(__file__).parent)]
+    try:
+        head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True)
+        tracked = subprocess.run(
+            [*git, "ls-files", "--error-unmatch", __file__], capture_output=True
+        )
+        changed = subprocess.run([*git, "diff", "--quiet", "HEAD"], capture_output=True)
+    except OSError:  # no git
+        return None
+    if head.returncode or tracked.returncode:
+        return None
+    return head.stdout.strip() + ("+" if changed.returncode else "")
 
 
 def write_results(path: str | Path, results: dict[str, Any]) -> None:

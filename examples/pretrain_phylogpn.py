@@ -1,0 +1,119 @@
+"""Train a PhyloGPN on the columns of an alignment: the likelihood of other species, given one.
+
+    python examples/pretrain_phylogpn.py --dataset_name path/to/alignment \\
+        --config_overrides outer_dim=256,inner_dim=128,num_stacks=10 \\
+        --held_out BRCA1 BRCA2_001 --validation FANCM_001 ATRX --output_dir runs/mammals
+
+    accelerate launch examples/pretrain_phylogpn.py ...               the same command, launched
+    torchrun --nproc_per_node 2 examples/pretrain_phylogpn.py ...     two processes
+
+The data set is a folder that `hf-genomics build-alignment` has written. Loci, chromosomes or
+stretches NAME:START-END named by --held_out are never touched; those of --validation select the
+checkpoint with the highest conditional log-likelihood per site. --model_name_or_path goes on from
+a trained model, with the data set's tree in place of its own. bf16: --bf16 true; several small
+batches per step: --gradient_accumulation_steps.
+
+Model, trainer_state.json and all_results.json are written to --output_dir, and
+examples/evaluate_phylogpn.py reports on the held-out sites. A killed run goes on, to the same
+weights, when its command is repeated with --resume_from_checkpoint true, which also serves the
+first start.
+"""
+
+import sys
+from dataclasses import asdict
+from typing import Any
+
+from transformers import set_seed
+
+from hf_genomics import DNATokenizer
+from hf_genomics.data.alignment_collator import AlignmentCollator
+from hf_genomics.data.alignment_windows import AlignmentWindows
+from hf_genomics.evaluation.results import (
+    command_line,
+    package_versions,
+    source_commit,
+    write_results,
+)
+from hf_genomics.training.alignment_loading import load_alignment
+from hf_genomics.training.checkpoints import checkpoint_to_resume
+from hf_genomics.training.phylogpn_arguments import SELECTION_METRIC, parse_phylogpn_arguments
+from hf_genomics.training.phylogpn_models import build_phylogpn, phylogpn_config
+from hf_genomics.training.phylogpn_trainer import PhyloGPNTrainer
+from hf_genomics.training.processes import leave_process_group
+
+
+def main() -> None:
+    model_args, data_args, training_args = parse_phylogpn_arguments(sys.argv[1:], __doc__)
+    output_dir = str(training_args.output_dir)
+    checkpoint = checkpoint_to_resume(output_dir, training_args.resume_from_checkpoint)
+    set_seed(training_args.seed)
+
+    config = phylogpn_config(model_args)
+    alignment = load_alignment(
+        data_args.dataset_name,
+        held_out=data_args.held_out,
+        validation=data_args.validation,
+        flank=config.flank,
+    )
+    model = build_phylogpn(model_args, config, alignment.phylogeny, alignment.reference_leaf)
+    windows: dict[str, Any] = {
+        split: AlignmentWindows(rows, data_args.window, flank=config.flank)
+        for split, rows in alignment.splits.items()
+    }
+    trainer = PhyloGPNTrainer(
+        model=model,
+        args=training_args,
+        train_dataset=windows["train"],
+        eval_dataset=windows.get("validation"),
+        data_collator=AlignmentCollator(
+            data_args.window,
+            config.flank,
+            reverse_complement=data_args.reverse_complement_probability,
+            name_weights=data_args.weights() or None,
+            seed=training_args.seed,
+        ),
+        eval_collator=AlignmentCollator(data_args.window, config.flank),
+        processing_class=DNATokenizer(),
+    )
+
+    trained = trainer.train(resume_from_checkpoint=checkpoint)
+    trainer.save_model()  # the best checkpoint's: the Trainer has loaded it
+    trainer.save_state()
+    results: dict[str, Any] = {
+        "train_loss": trained.training_loss,
+        "train_seconds": trained.metrics["train_runtime"],  # since the last start
+        "resumed_from": checkpoint,
+        "epochs": trainer.state.epoch,
+        "steps": trainer.state.global_step,
+        "best_step": trainer.state.best_global_step,
+    }
+    if "validation" in windows:
+        scores = trainer.predict(windows["validation"], metric_key_prefix="validation").metrics
+        name = f"validation_{SELECTION_METRIC}"
+        results[name] = (scores or {})[name]
+    results |= {
+        "num_parameters": model.num_parameters(),
+        "sites": alignment.num_sites(),
+        "held_out": data_args.held_out,
+        "validation": data_args.validation,
+        "num_leaves": alignment.phylogeny.num_leaves,
+        "model_arguments": asdict(model_args),
+        "data_arguments": asdict(data_args),
+        "seed": training_args.seed,
+        "num_processes": training_args.world_size,
+        "commit": source_commit(),
+        "command": command_line(),
+        "versions": package_versions(),
+    }
+    if trainer.is_world_process_zero():
+        write_results(f"{output_dir}/all_results.json", results)
+        for name in ("train_loss", f"validation_{SELECTION_METRIC}"):
+            if name in results:
+                print(f"{name} {results[name]:.5f}")
+    if training_args.push_to_hub:
+        trainer.push_to_hub()
+
+
+if __name__ == "__main__":
+    main()
+    leave_process_group()
