@@ -7,41 +7,31 @@ likelihood of the other species' bases given the reference's, under a substituti
 Legend: B batch, L positions of the input, L' positions of the output, D outer channels, S leaves.
 """
 
-import json
-import logging
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
-from transformers import PreTrainedModel
-from transformers import initialization as init
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.modeling_outputs import SequenceClassifierOutput
-from transformers.utils import ModelOutput, cached_file, can_return_tuple
+from transformers.utils import ModelOutput, can_return_tuple
 
 from .configuration_phylogpn import PhyloGPNConfig
-from .original_format import GENERATIONS, from_original, generation, to_original
+from .modeling_base import PhyloGPNPreTrainedModel
 from .phylogenetic_likelihood import conditional_log_likelihood
 from .phylogeny import Phylogeny
-from .remote_code import code_files, save_complete
-from .reverse_complement import (
-    SQRT_HALF,
-    butterfly,
-    from_pairs,
-    from_symmetric,
-    split_bias,
-    split_embedding,
-    split_weight,
-)
+from .reverse_complement import from_pairs, from_symmetric, to_pairs
 from .substitution_models import F81, HKY85, JC69
-from .symmetric_layers import SymmetricConv1d, SymmetricEmbedding, SymmetricNorm, gelu
-
-logger = logging.getLogger(__name__)
+from .symmetric_layers import (
+    Features,
+    StrandInvariantLinear,
+    SymmetricConv1d,
+    SymmetricEmbedding,
+    SymmetricNorm,
+    gelu,
+    norm_gelu_conv,
+)
 
 BASES = "ACGT"
 NUM_BASES = 5  # A, C, G, T, N: the width of one-hot input
@@ -86,13 +76,13 @@ class PhyloGPNBlock(GradientCheckpointingLayer):
         self.norm3 = make_norm(config, inner)
         self.conv3 = SymmetricConv1d(inner, outer)
 
-    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        """Features `(B, L, D)` to `(B, L - 2 * flank, D)`, in the symmetric basis."""
-        inner_mask = shrink(mask, self.flank)
-        h = self.conv1(gelu(self.norm1(x, mask)))
-        h = self.conv2(gelu(self.norm2(h, mask)))
-        h = self.conv3(gelu(self.norm3(h, inner_mask)))
-        return h + x.narrow(1, self.flank, x.shape[1] - 2 * self.flank)
+    def forward(self, s: Tensor, a: Tensor, mask: Tensor | None) -> Features:
+        """Features `(B, L, D/2)` twice to `(B, L - 2 * flank, D/2)` twice."""
+        h = norm_gelu_conv(self.norm1, self.conv1, s, a, mask)
+        h = norm_gelu_conv(self.norm2, self.conv2, *h, mask)
+        h = norm_gelu_conv(self.norm3, self.conv3, *h, shrink(mask, self.flank))
+        length = s.shape[1] - 2 * self.flank
+        return h[0] + s.narrow(1, self.flank, length), h[1] + a.narrow(1, self.flank, length)
 
 
 def make_norm(config: PhyloGPNConfig, channels: int) -> SymmetricNorm:
@@ -109,193 +99,6 @@ def shrink(mask: Tensor | None, flank: int) -> Tensor | None:
     if mask is None or flank == 0:
         return mask
     return -F.max_pool1d(-mask, 2 * flank + 1, stride=1)
-
-
-class PhyloGPNPreTrainedModel(PreTrainedModel):
-    """Initialisation, loading and saving, in our format and in the original's."""
-
-    config: PhyloGPNConfig
-    config_class = PhyloGPNConfig
-    base_model_prefix = "model"
-    main_input_name = "input_ids"
-    supports_gradient_checkpointing = True
-    _no_split_modules = ["PhyloGPNBlock"]
-    _has_rate_head = True
-
-    def _init_weights(self, module: nn.Module) -> None:
-        """As the original: PyTorch's default for V, then made symmetric (half the variance)."""
-        if isinstance(module, SymmetricConv1d):
-            out_channels = 2 * module.symmetric.out_features
-            fan_in = 2 * module.symmetric.in_features
-            shape = (out_channels, fan_in // module.kernel_size, module.kernel_size)
-            like = module.symmetric.weight
-            bound = fan_in**-0.5
-            draw = torch.empty(shape, dtype=like.dtype, device=like.device)
-            halves = split_weight(draw.uniform_(-bound, bound))
-            init.copy_(module.symmetric.weight, halves[0])
-            init.copy_(module.antisymmetric.weight, halves[1])
-            draw = torch.empty(out_channels, dtype=like.dtype, device=like.device)
-            init.copy_(module.symmetric.bias, split_bias(draw.uniform_(-bound, bound)))
-        elif isinstance(module, SymmetricNorm):
-            init.ones_(module.weight)
-            init.zeros_(module.bias)
-        elif isinstance(module, SymmetricEmbedding):
-            like = module.bases
-            draw = torch.empty(6, like.shape[1], dtype=like.dtype, device=like.device)
-            bases, unknown = split_embedding(draw.normal_())
-            init.copy_(module.bases, bases)
-            init.copy_(module.unknown, unknown)
-        elif isinstance(module, PhyloGPNPooledClassifier):
-            bound = module.linear.in_features**-0.5
-            init.uniform_(module.linear.weight, -bound, bound)
-            init.zeros_(module.linear.bias)
-
-    def get_input_embeddings(self) -> None:
-        """The embedding is made of its free parts: there is no table to return or train."""
-        return
-
-    def resize_token_embeddings(self, *args: Any, **kwargs: Any) -> None:
-        """Not possible: bases are embedded with their partners on the other strand.
-
-        Raises:
-            ValueError: always.
-        """
-        raise ValueError(
-            "the embeddings of A, C, G, T and N are tied by strand, so there is no table to "
-            "resize; for more token ids, which are all zero, set config.vocab_size."
-        )
-
-    @classmethod
-    def from_pretrained(
-        cls,
-        pretrained_model_name_or_path: str | Path | None,
-        *model_args: Any,
-        config: PhyloGPNConfig | str | Path | None = None,
-        **kwargs: Any,
-    ) -> Any:
-        """Loads a folder or a Hub repository; see the base class for the options.
-
-        A folder of songlab's (their `config.json` and `model.safetensors`, of either generation)
-        is read too, and which generation it is of is logged.
-        """
-        state = None
-        if pretrained_model_name_or_path is not None and kwargs.get("state_dict") is None:
-            state = read_original(pretrained_model_name_or_path, kwargs)
-        if state is None:
-            return super().from_pretrained(
-                pretrained_model_name_or_path, *model_args, config=config, **kwargs
-            )
-        hub = {name: kwargs.pop(name) for name in DOWNLOAD_OPTIONS if name in kwargs}
-        for name in ("variant", "use_safetensors"):
-            kwargs.pop(name, None)
-        if isinstance(config, PhyloGPNConfig):
-            config = PhyloGPNConfig.from_dict(config.to_dict())
-        else:
-            config, kwargs = PhyloGPNConfig.from_pretrained(
-                config or pretrained_model_name_or_path, return_unused_kwargs=True, **hub, **kwargs
-            )
-        ours = adopt(state, config)
-        logger.warning(
-            "%s holds weights of %s; they are converted while loading.",
-            pretrained_model_name_or_path,
-            GENERATIONS[config.norm],
-        )
-        if not cls._has_rate_head:
-            ours = {name: tensor for name, tensor in ours.items() if "rate_head" not in name}
-        if cls is not PhyloGPNModel:
-            ours = {f"{cls.base_model_prefix}.{name}": tensor for name, tensor in ours.items()}
-        loaded = super().from_pretrained(
-            None, *model_args, config=config, state_dict=ours, **kwargs
-        )
-        model = loaded[0] if isinstance(loaded, tuple) else loaded
-        model.name_or_path = model.config._name_or_path = str(pretrained_model_name_or_path)
-        return loaded
-
-    def save_pretrained(
-        self,
-        save_directory: str | Path,
-        is_main_process: bool = True,
-        state_dict: dict[str, Tensor] | None = None,
-        push_to_hub: bool = False,
-        original_format: bool = False,
-        **kwargs: Any,
-    ) -> None:
-        """Saves weights, configuration and the code that runs them; see the base class.
-
-        The folder loads with `trust_remote_code=True` where this package is not installed. Files
-        are written aside and moved into place: a failed save leaves an older folder intact.
-
-        Args:
-            save_directory: the folder, made if absent.
-            is_main_process: False for a process that writes nothing.
-            state_dict: saved instead of the model's own.
-            push_to_hub: also upload the model, as [`push_to_hub`] does with the options of that
-                name among `kwargs` (`repo_id` is the folder's name by default).
-            original_format: write `config.json` and `model.safetensors` as songlab's code reads
-                them, without code: the names of the generation with the model's norm, and whole
-                tensors, which take twice the room.
-            kwargs: further options of the base class, such as `max_shard_size`.
-
-        Raises:
-            ValueError: `save_directory` is a file, an option of saving was given that an upload
-                cannot follow, or the original format cannot hold the model.
-        """
-        if original_format:
-            if push_to_hub or kwargs:
-                raise ValueError(
-                    f"original_format=True writes two files and has no further options, but "
-                    f"push_to_hub or {sorted(kwargs)} was given; save, then upload the folder."
-                )
-            if is_main_process:
-                self._save_original(Path(save_directory), state_dict or self.state_dict())
-            return
-        hub = {name: kwargs.pop(name) for name in HUB_OPTIONS if name in kwargs}
-        if push_to_hub and (state_dict is not None or kwargs.keys() - {"max_shard_size", "token"}):
-            raise ValueError(
-                f"push_to_hub=True uploads the model as it is, but state_dict or {sorted(kwargs)} "
-                f"was given; save first, then upload the folder with huggingface_hub."
-            )
-
-        def save(folder: Path) -> None:
-            super(PhyloGPNPreTrainedModel, self).save_pretrained(
-                folder, is_main_process=is_main_process, state_dict=state_dict, **kwargs
-            )
-
-        if not is_main_process:
-            save(Path(save_directory))
-            return
-        self.config.auto_map = dict(AUTO_MAP)
-        save_complete(save, save_directory, code_files(__file__))
-        if push_to_hub:
-            repo_id = hub.pop("repo_id", Path(save_directory).resolve().name)
-            self.push_to_hub(repo_id, **hub, **kwargs)
-
-    def _save_original(self, save_directory: Path, state_dict: dict[str, Tensor]) -> None:
-        if not self._has_rate_head:
-            raise ValueError(
-                f"the original format has no place for a {type(self).__name__}; save a "
-                f"PhyloGPNForMaskedLM or PhyloGPNModel in it."
-            )
-        state = {name.removeprefix("model."): tensor for name, tensor in state_dict.items()}
-        theirs = to_original(
-            state,
-            norm=self.config.norm,
-            num_blocks=self.config.num_hidden_layers,
-            kernel_size=self.config.kernel_size,
-        )
-        fields = {name: getattr(self.config, name) for name in ORIGINAL_FIELDS}
-        dtype = str(theirs["_model.embedding.parametrizations.weight.original"].dtype)
-        fields |= {
-            "architectures": ["PhyloGPNModel"],
-            "model_type": self.config.model_type,
-            "torch_dtype": dtype.removeprefix("torch."),
-        }
-
-        def save(folder: Path) -> None:
-            (folder / "config.json").write_text(json.dumps(fields, indent=2) + "\n", "utf-8")
-            save_file(theirs, folder / "model.safetensors", metadata={"format": "pt"})
-
-        save_complete(save, save_directory, [])
 
 
 class PhyloGPNModel(PhyloGPNPreTrainedModel):
@@ -317,6 +120,8 @@ class PhyloGPNModel(PhyloGPNPreTrainedModel):
         >>> model(**inputs)["A"].shape
         torch.Size([2, 6])
     """
+
+    _is_base_model = True
 
     def __init__(self, config: PhyloGPNConfig, add_rate_head: bool = True):
         super().__init__(config)
@@ -360,30 +165,34 @@ class PhyloGPNModel(PhyloGPNPreTrainedModel):
         if output_hidden_states is None:
             output_hidden_states = self.config.output_hidden_states
         x, mask = self._embed(input_ids, attention_mask, inputs_embeds)
+        s, a = x.chunk(2, 2)
         both = self.config.reverse_complement == "average"
         if both:
-            x = torch.cat([x, other_strand(x)])
+            s, a = torch.cat([s, s.flip(1)]), torch.cat([a, -a.flip(1)])
             mask = None if mask is None else torch.cat([mask, mask.flip(1)])
-        if self.training and self.blocks[0].gradient_checkpointing and not x.requires_grad:
+        if self.training and self.blocks[0].gradient_checkpointing and not s.requires_grad:
             # reentrant checkpointing gives no gradient to a block none of whose inputs has one
-            x = x.detach().requires_grad_()
-        states = [x]
+            s = s.detach().requires_grad_()
+        states = [(s, a)]
         for block in self.blocks:
-            x = block(x, mask)
+            s, a = block(s, a, mask)
             mask = shrink(mask, block.flank)
-            states += [x] if output_hidden_states else []
-        pairs = self.norm(x, mask)
+            states += [(s, a)] if output_hidden_states else []
+        pairs = self.norm(s, a, mask)
         logits = None
         if self.rate_head is not None:
-            logits = from_symmetric(self.rate_head(gelu(pairs)))
+            logits = from_symmetric(torch.cat(self.rate_head(*gelu(pairs)), -1))
         if both:
             pairs = average_strands(pairs, torch.cat(pairs.chunk(2, -1)[::-1], -1))
             logits = None if logits is None else average_strands(logits, logits.flip(2))
-            states = [state.chunk(2)[0] for state in states]
+        hidden_states = None
+        if output_hidden_states:
+            given = slice(len(s) // 2 if both else None)
+            hidden_states = tuple(
+                from_symmetric(torch.cat([s[given], a[given]], -1)) for s, a in states
+            )
         return PhyloGPNOutput(
-            last_hidden_state=from_pairs(pairs),
-            logits=logits,
-            hidden_states=tuple(map(from_symmetric, states)) if output_hidden_states else None,
+            last_hidden_state=from_pairs(pairs), logits=logits, hidden_states=hidden_states
         )
 
     def get_embeddings(
@@ -476,12 +285,6 @@ class PhyloGPNModel(PhyloGPNPreTrainedModel):
                 f"input_ids hold {low if low < 0 else high}, but the model knows the ids 0 to "
                 f"{self.config.vocab_size - 1}; use the tokenizer saved with the model."
             )
-
-
-def other_strand(x: Tensor) -> Tensor:
-    """Features `(B, L, D)` in the symmetric basis, of the reverse complement."""
-    s, a = x.chunk(2, 2)
-    return torch.cat([s, -a], 2).flip(1)
 
 
 def average_strands(given: Tensor, partners: Tensor) -> Tensor:
@@ -634,26 +437,6 @@ def make_substitution_model(config: PhyloGPNConfig) -> Any:
     return JC69() if config.substitution_model == "jc69" else F81(transition=config.transition)
 
 
-class PhyloGPNPooledClassifier(nn.Module):
-    """A linear map of what both strands agree on: the same logits for either.
-
-    The mean over the positions of s, and of the absolute value of a, which only changes its sign.
-    """
-
-    def __init__(self, config: PhyloGPNConfig):
-        super().__init__()
-        self.linear = nn.Linear(config.outer_dim, config.num_labels)
-
-    def forward(self, embeddings: Tensor, mask: Tensor | None) -> Tensor:
-        """Embeddings `(B, L', D)` and the mask `(B, L')` to `(B, num_labels)`."""
-        s, a = (butterfly(from_pairs(embeddings)) * SQRT_HALF).chunk(2, -1)
-        features = torch.cat([s, a.abs()], -1)
-        if mask is None:
-            return self.linear(features.mean(1))
-        weights = mask.to(features.dtype)[:, :, None]
-        return self.linear((features * weights).sum(1) / weights.sum(1).clamp_min(1))
-
-
 class PhyloGPNForSequenceClassification(PhyloGPNPreTrainedModel):
     """PhyloGPN with a linear classifier on its pooled embeddings, the same for both strands.
 
@@ -673,7 +456,7 @@ class PhyloGPNForSequenceClassification(PhyloGPNPreTrainedModel):
         super().__init__(config)
         self.num_labels = config.num_labels
         self.model = PhyloGPNModel(config, add_rate_head=False)
-        self.classifier = PhyloGPNPooledClassifier(config)
+        self.classifier = StrandInvariantLinear(config.outer_dim, config.num_labels)
         self.post_init()
 
     @can_return_tuple
@@ -706,8 +489,8 @@ class PhyloGPNForSequenceClassification(PhyloGPNPreTrainedModel):
             output_hidden_states=output_hidden_states,
             return_dict=True,
         )
-        embeddings = outputs.last_hidden_state
-        logits = self.classifier(embeddings, output_mask(attention_mask, embeddings.shape[1]))
+        pairs = to_pairs(outputs.last_hidden_state)
+        logits = self.classifier(pairs, output_mask(attention_mask, pairs.shape[1]))
         loss = None
         if labels is not None:
             self._check_labels(labels)
@@ -732,66 +515,6 @@ class PhyloGPNForSequenceClassification(PhyloGPNPreTrainedModel):
                 f"{wrong.max().item() + 1}, or mend the labels."
             )
 
-
-def read_original(source: str | Path, options: dict[str, Any]) -> dict[str, Tensor] | None:
-    """The original state dict of a folder or Hub repository; `None` if it holds none.
-
-    Args:
-        source: the folder, or the name of the repository.
-        options: what `from_pretrained` was given besides.
-    """
-    variant = options.get("variant")
-    file = cached_file(
-        str(source),
-        "model.safetensors" if variant is None else f"model.{variant}.safetensors",
-        **{name: options[name] for name in DOWNLOAD_OPTIONS if name in options},
-        _raise_exceptions_for_gated_repo=False,
-        _raise_exceptions_for_missing_entries=False,
-        _raise_exceptions_for_connection_errors=False,
-    )
-    if file is None:
-        return None
-    with safe_open(file, framework="pt") as weights:
-        if generation(weights.keys()) is None:
-            return None
-        return {name: weights.get_tensor(name) for name in weights.keys()}  # noqa: SIM118
-
-
-def adopt(state: dict[str, Tensor], config: PhyloGPNConfig) -> dict[str, Tensor]:
-    """Our state dict of a base model from an original one; the config's norm is set to fit."""
-    norm = generation(state)
-    ours, tied = from_original(state, num_blocks=config.num_hidden_layers)
-    config.norm, config.tie_norm_symmetry = norm, tied
-    config.architectures = config.auto_map = None
-    return ours
-
-
-ORIGINAL_FIELDS = ("outer_dim", "inner_dim", "stack_size", "num_stacks", "kernel_size")
-DOWNLOAD_OPTIONS = (
-    "cache_dir",
-    "force_download",
-    "local_files_only",
-    "proxies",
-    "revision",
-    "subfolder",
-    "token",
-)
-HUB_OPTIONS = (
-    "repo_id",
-    "commit_message",
-    "commit_description",
-    "private",
-    "revision",
-    "create_pr",
-    "tags",
-)
-
-AUTO_MAP = {
-    "AutoConfig": "configuration_phylogpn.PhyloGPNConfig",
-    "AutoModel": "modeling_phylogpn.PhyloGPNModel",
-    "AutoModelForMaskedLM": "modeling_phylogpn.PhyloGPNForMaskedLM",
-    "AutoModelForSequenceClassification": "modeling_phylogpn.PhyloGPNForSequenceClassification",
-}
 
 __all__ = [
     "PhyloGPNForMaskedLM",

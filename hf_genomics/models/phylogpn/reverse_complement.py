@@ -9,9 +9,9 @@ it reads the positions backwards, keeps s and changes the sign of a. A linear ma
 it takes s to s and a to a by the even part of its taps, and a to s and s to a by their odd part:
 half the weights and half the products of a map that does not know.
 
-Legend: C channels (I in, O out), K taps, L positions. A tensor "in the symmetric basis" holds s in
-the first half of its last dimension and a in the second; one "in pairs" holds the channels c < C/2
-and then their partners, in the same order.
+Legend: B batch, L positions, C channels (I in, O out), K taps. A tensor "in the symmetric basis"
+holds s in the first half of its last dimension and a in the second; one "in pairs" holds the
+channels c < C/2 and then their partners, in the same order.
 """
 
 import torch
@@ -50,35 +50,69 @@ def from_symmetric(x: Tensor) -> Tensor:
     return from_pairs(butterfly(x) * SQRT_HALF)
 
 
-def fold_taps(x: Tensor, *, kernel_size: int, dilation: int) -> tuple[Tensor, Tensor]:
+def fold_taps(s: Tensor, a: Tensor, *, kernel_size: int, dilation: int) -> tuple[Tensor, Tensor]:
     """What the two halves of an equivariant convolution multiply their weights with.
 
     Args:
-        x: `(..., L, I)` in the symmetric basis.
+        s: `(B, L, I/2)`, the symmetric half of the features, and `a` the other.
         kernel_size: number of taps K, odd.
         dilation: distance of two taps in positions.
 
     Returns:
-        For s and for a the features `(..., L', K * I/2)` with `L' = L - (K - 1) * dilation`: the
+        For s and for a the features `(B, L', K * I/2)` with `L' = L - (K - 1) * dilation`: the
         centre tap, then the sums of the taps j to the right and to the left (j = 1 to K // 2) of
         the half itself, then their differences of the other half.
     """
     if kernel_size == 1:
-        s, a = x.chunk(2, -1)
         return s, a
+    right_s, left_s = taps(s, kernel_size, dilation)
+    right_a, left_a = taps(a, kernel_size, dilation)
+
+    def folded(own: list[list[Tensor]], other: list[list[Tensor]]) -> Tensor:
+        sums = [right + left for right, left in zip(*own, strict=True)]
+        differences = [right - left for right, left in zip(*other, strict=True)]
+        return torch.cat([own[0][0], *sums[1:], *differences[1:]], -1)
+
+    return (
+        folded([right_s, left_s], [right_a, left_a]),
+        folded([right_a, left_a], [right_s, left_s]),
+    )
+
+
+def unfold_taps_(
+    ds: Tensor, da: Tensor, folded: tuple[Tensor, Tensor], *, kernel_size: int, dilation: int
+) -> None:
+    """Adds the derivatives by the features of [`fold_taps`] to those by its input.
+
+    Args:
+        ds: `(B, L, I/2)`, changed, and `da` alike.
+        folded: derivatives by the features of s and of a, `(B, L', K * I/2)` each.
+        kernel_size: number of taps K, odd.
+        dilation: distance of two taps in positions.
+    """
+    half = kernel_size // 2
+    for features, own, other in zip(folded, (ds, da), (da, ds), strict=True):
+        centre, *parts = features.chunk(kernel_size, -1)
+        right, left = taps(own, kernel_size, dilation)
+        right[0] += centre
+        for j in range(half):
+            right[j + 1] += parts[j]
+            left[j + 1] += parts[j]
+        right, left = taps(other, kernel_size, dilation)
+        for j in range(half):
+            right[j + 1] += parts[half + j]
+            left[j + 1] -= parts[half + j]
+
+
+def taps(x: Tensor, kernel_size: int, dilation: int) -> tuple[list[Tensor], list[Tensor]]:
+    """Views `(B, L', C)` of `(B, L, C)`: j taps to the right of each centre, and to the left."""
     centre = kernel_size // 2 * dilation
-    length = x.shape[-2] - 2 * centre
-    right = [x.narrow(-2, centre + j * dilation, length) for j in range(kernel_size // 2 + 1)]
-    left = [x.narrow(-2, centre - j * dilation, length) for j in range(kernel_size // 2 + 1)]
-    s, a = right[0].chunk(2, -1)
-    features: tuple[list[Tensor], list[Tensor]] = ([s], [a])
-    for after, before in zip(right[1:], left[1:], strict=True):
-        for part, half in zip((after + before).chunk(2, -1), features, strict=True):
-            half.append(part)
-    for after, before in zip(right[1:], left[1:], strict=True):
-        for part, half in zip((after - before).chunk(2, -1), reversed(features), strict=True):
-            half.append(part)
-    return torch.cat(features[0], -1), torch.cat(features[1], -1)
+    length = x.shape[1] - 2 * centre
+    shifts = [j * dilation for j in range(kernel_size // 2 + 1)]
+    return (
+        [x.narrow(1, centre + shift, length) for shift in shifts],
+        [x.narrow(1, centre - shift, length) for shift in shifts],
+    )
 
 
 def split_weight(weight: Tensor) -> tuple[Tensor, Tensor]:

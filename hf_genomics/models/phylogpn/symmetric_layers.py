@@ -1,14 +1,17 @@
 """Layers in the symmetric basis: equivariant under reverse complement whatever their weights.
 
-Legend: B batch, L positions, C channels (I in, O out), K taps. Features are `(B, L, C)` in the
-symmetric basis of `reverse_complement.py`.
+Legend: B batch, L positions, C channels (I in, O out), K taps. Features are a pair of tensors
+`(B, L, C/2)`, s and a of the symmetric basis of `reverse_complement.py`.
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .reverse_complement import SQRT_HALF, butterfly, fold_taps, from_pairs, join_embedding
+from .reverse_complement import SQRT_HALF, fold_taps, join_embedding
+from .symmetric_functions import NormGeluConv
+
+Features = tuple[Tensor, Tensor]
 
 
 class SymmetricEmbedding(nn.Module):
@@ -26,12 +29,12 @@ class SymmetricEmbedding(nn.Module):
         self.unknown = nn.Parameter(torch.zeros(channels // 2))
 
     def table(self) -> Tensor:
-        """Embeddings of all ids `(num_ids, C)`, or of the six tokens if there are fewer ids."""
+        """Embeddings `(num_ids, C)` in the symmetric basis; of the six tokens if more than ids."""
         table = join_embedding(self.bases, self.unknown)
         return F.pad(table, (0, 0, 0, max(0, self.num_ids - len(table))))
 
     def forward(self, input_ids: Tensor) -> Tensor:
-        """Ids `(B, L)` to features `(B, L, C)`."""
+        """Ids `(B, L)` to `(B, L, C)` in the symmetric basis."""
         return F.embedding(input_ids, self.table())
 
 
@@ -58,10 +61,17 @@ class SymmetricConv1d(nn.Module):
         self.symmetric = nn.Linear(width, out_channels // 2)
         self.antisymmetric = nn.Linear(width, out_channels // 2, bias=False)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Features `(B, L, I)` to `(B, L - (K - 1) * dilation, O)`."""
-        s, a = fold_taps(x, kernel_size=self.kernel_size, dilation=self.dilation)
-        return torch.cat([self.symmetric(s), self.antisymmetric(a)], -1)
+    def forward(self, s: Tensor, a: Tensor) -> Features:
+        """Features `(B, L, I/2)` twice to `(B, L - (K - 1) * dilation, O/2)` twice."""
+        s, a = fold_taps(s, a, kernel_size=self.kernel_size, dilation=self.dilation)
+        return self.symmetric(s), self.antisymmetric(a)
+
+    def is_plain(self) -> bool:
+        """Whether the weights alone say what this does: no adapter, quantizer or hook is on it."""
+        return all(
+            type(half) is nn.Linear and not half._forward_hooks and not half._forward_pre_hooks
+            for half in (self.symmetric, self.antisymmetric)
+        )
 
 
 class SymmetricNorm(nn.Module):
@@ -73,7 +83,7 @@ class SymmetricNorm(nn.Module):
         channels: C, even.
         eps: added to the variance.
         tied: one scale and shift for a channel and its partner, which commutes with reverse
-            complement; if not, `2 * C` of them, in pairs.
+            complement; if not, one each, in pairs.
         over_positions: statistics over channels and positions together (group norm).
     """
 
@@ -92,14 +102,15 @@ class SymmetricNorm(nn.Module):
             return self.weight, self.bias
         return self.weight.repeat(2), self.bias.repeat(2)
 
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Features `(B, L, C)` to normalised features `(B, L, C)` in pairs.
+    def forward(self, s: Tensor, a: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Features `(B, L, C/2)` twice to normalised features `(B, L, C)` in pairs.
 
         Args:
             mask: `(B, L)`, the positions that count in statistics over positions; all if `None`.
         """
         weight, bias = self.affine()
-        x = butterfly(x)  # sqrt(2) times the channels in pairs: so is eps times 2, exactly
+        # sqrt(2) times the channels in pairs, so eps counts twice: the same exactly
+        x = torch.cat([s + a, s - a], -1)
         if not self.over_positions:
             return F.layer_norm(x, (self.channels,), weight, bias, 2 * self.eps)
         exact = x.to(torch.promote_types(x.dtype, torch.float32))
@@ -115,11 +126,63 @@ class SymmetricNorm(nn.Module):
         return (y * weight + bias).to(x.dtype)
 
 
-def gelu(x: Tensor) -> Tensor:
-    """Exact GELU of features `(..., C)` in pairs; the result is in the symmetric basis."""
-    return butterfly(F.gelu(x)) * SQRT_HALF
+def gelu(pairs: Tensor) -> Features:
+    """Exact GELU of features `(B, L, C)` in pairs, in the symmetric basis `(B, L, C/2)` twice."""
+    u, v = (F.gelu(pairs) * SQRT_HALF).chunk(2, -1)
+    return u + v, u - v
 
 
-def channels_of_pairs(x: Tensor) -> Tensor:
-    """Features `(..., C)` in pairs to channels in their own order."""
-    return from_pairs(x)
+def norm_gelu_conv(
+    norm: SymmetricNorm, conv: SymmetricConv1d, s: Tensor, a: Tensor, mask: Tensor | None = None
+) -> Features:
+    """`conv(gelu(norm(x)))`, the step that the network repeats.
+
+    In eager mode it is one function that keeps only its input for the backward pass; compilers and
+    exporters get the operations one by one, and fuse them themselves.
+    """
+    if torch.compiler.is_compiling() or norm.over_positions or not conv.is_plain():
+        return conv(*gelu(norm(s, a, mask)))
+    device = s.device.type
+    autocast = torch.is_autocast_enabled(device) and s.dtype != torch.float64
+    dtype = torch.get_autocast_dtype(device) if autocast else conv.symmetric.weight.dtype
+    with torch.autocast(device, enabled=False):
+        weight, bias = norm.affine()
+        if autocast:  # norms are computed in the dtype of their scale
+            weight, bias = weight.to(torch.float32), bias.to(torch.float32)
+        return NormGeluConv.apply(
+            s,
+            a,
+            weight,
+            bias,
+            conv.symmetric.weight,
+            conv.symmetric.bias,
+            conv.antisymmetric.weight,
+            norm.eps,
+            conv.kernel_size,
+            conv.dilation,
+            dtype,
+        )
+
+
+class StrandInvariantLinear(nn.Module):
+    """A linear map of what both strands agree on, averaged over positions.
+
+    The features are s and the absolute value of a, since a only changes its sign.
+
+    Args:
+        channels: C, even.
+        num_outputs: width of the result.
+    """
+
+    def __init__(self, channels: int, num_outputs: int):
+        super().__init__()
+        self.linear = nn.Linear(channels, num_outputs)
+
+    def forward(self, pairs: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Features `(B, L, C)` in pairs and the mask `(B, L)` of those that count, to `(B, N)`."""
+        u, v = (pairs * SQRT_HALF).chunk(2, -1)
+        features = torch.cat([u + v, (u - v).abs()], -1)
+        if mask is None:
+            return self.linear(features.mean(1))
+        weights = mask.to(features.dtype)[:, :, None]
+        return self.linear((features * weights).sum(1) / weights.sum(1).clamp_min(1))

@@ -1,0 +1,214 @@
+"""Norm, GELU and convolution in the symmetric basis as one function that keeps only its input.
+
+Autograd would keep the normalised and the activated features for the backward pass; here they are
+computed again from the input, some rows at a time, so that what is computed element by element
+stays in the cache of a processor between the products.
+
+Legend: N rows (positions of all sequences), C channels (I in, O out), h = I/2, K taps. Features are
+a pair of tensors, s and a (see `reverse_complement.py`).
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from .reverse_complement import SQRT_HALF, fold_taps, unfold_taps_
+
+# Numbers in a piece of the features of s: on a processor 1 MiB of float32, the second cache of a
+# core; elsewhere only so many that the pieces take little memory beside the features.
+CPU_PIECE = 2**18
+PIECE = 2**26
+
+
+def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """`x weight^T + bias`, `(N, I)` to `(N, O)`.
+
+    On processors other than Intel's, the library behind `F.linear` leaves half of the speed in
+    float32; oneDNN, behind the function that compiled code uses for linear layers, does not.
+    """
+    if x.dtype == torch.float32 and x.device.type == "cpu" and ONEDNN:
+        return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
+    return F.linear(x, weight, bias)
+
+
+ONEDNN = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+
+
+class NormGeluConv(torch.autograd.Function):
+    """Layer norm, exact GELU, equivariant convolution of features `(B, L, I/2)` twice.
+
+    Called with s, a, scale and shift `(I,)` in pairs, the weights of s, the bias of s, the weights
+    of a, then eps, K, the dilation and the dtype of the products. Returns s and a
+    `(B, L - (K - 1) * dilation, O/2)`.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        s: Tensor,
+        a: Tensor,
+        scale: Tensor,
+        shift: Tensor,
+        symmetric: Tensor,
+        bias: Tensor | None,
+        antisymmetric: Tensor,
+        eps: float,
+        kernel_size: int,
+        dilation: int,
+        dtype: torch.dtype,
+    ) -> tuple[Tensor, Tensor]:
+        ctx.save_for_backward(s, a, scale, shift, symmetric, antisymmetric)
+        ctx.has_bias = bias is not None
+        ctx.options = eps, kernel_size, dilation, dtype
+        weights = symmetric.to(dtype), antisymmetric.to(dtype)
+        bias = None if bias is None else bias.to(dtype)
+        margin = (kernel_size - 1) * dilation
+        shape = (s.shape[0], s.shape[1] - margin, symmetric.shape[0])
+        y = [torch.empty(shape, dtype=dtype, device=s.device) for _ in range(2)]
+        if kernel_size > 1:
+            s, a = activated(s, a, scale, shift, eps, dtype)
+        for rows, columns in pieces(s.device, shape, s.shape[2] * kernel_size):
+            here = (rows, slice(columns.start, columns.stop + margin))
+            if kernel_size > 1:
+                features = fold_taps(s[here], a[here], kernel_size=kernel_size, dilation=dilation)
+            else:
+                features = Normalised(s[here], a[here], scale, shift, eps).activate(dtype)
+            for out, x, weight, b in zip(y, features, weights, (bias, None), strict=True):
+                out[rows, columns] = product(x.flatten(0, 1), weight, b).view_as(out[rows, columns])
+        return y[0], y[1]
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *dy: Tensor) -> tuple[Tensor | None, ...]:
+        s, a, scale, shift, *parameters = ctx.saved_tensors
+        eps, kernel_size, dilation, dtype = ctx.options
+        weights = [weight.to(dtype).t() for weight in parameters]
+        exact = torch.promote_types(dtype, torch.float32)
+        d_weights = [
+            torch.zeros_like(weight, dtype=exact) if needed else None
+            for weight, needed in zip(parameters, ctx.needs_input_grad[4:7:2], strict=True)
+        ]
+        d_affine = [torch.zeros_like(scale, dtype=exact), torch.zeros_like(shift, dtype=exact)]
+        dx = torch.empty_like(s), torch.empty_like(a)
+        margin = (kernel_size - 1) * dilation
+        dp: tuple[Tensor, ...] = ()
+        p: tuple[Tensor, ...] = ()
+        if kernel_size > 1:
+            p = activated(s, a, scale, shift, eps, dtype)
+            dp = torch.zeros_like(p[0]), torch.zeros_like(p[1])
+        for rows, columns in pieces(s.device, dy[0].shape, s.shape[2] * kernel_size):
+            here = (rows, slice(columns.start, columns.stop + margin))
+            if kernel_size > 1:
+                features = fold_taps(
+                    p[0][here], p[1][here], kernel_size=kernel_size, dilation=dilation
+                )
+            else:
+                norm = Normalised(s[here], a[here], scale, shift, eps)
+                features = norm.activate(dtype)
+            d_features = []
+            for x, weight, d_weight, d_out in zip(features, weights, d_weights, dy, strict=True):
+                flat = d_out[rows, columns].flatten(0, 1)
+                if d_weight is not None:
+                    d_weight += product(flat.t(), x.flatten(0, 1).t())
+                d_features.append(product(flat, weight).view_as(x))
+            if kernel_size > 1:
+                unfold_taps_(
+                    dp[0][here],
+                    dp[1][here],
+                    (d_features[0], d_features[1]),
+                    kernel_size=kernel_size,
+                    dilation=dilation,
+                )
+            else:
+                norm.backward(*d_features, dx[0][here], dx[1][here], d_affine)
+        if kernel_size > 1:
+            for here in pieces(s.device, s.shape, 2 * s.shape[2]):
+                norm = Normalised(s[here], a[here], scale, shift, eps)
+                norm.backward(dp[0][here], dp[1][here], dx[0][here], dx[1][here], d_affine)
+        d_bias = dy[0].sum((0, 1)) if ctx.has_bias and ctx.needs_input_grad[5] else None
+        d_scale, d_shift = (d.to(scale.dtype) for d in d_affine)
+        d_symmetric, d_antisymmetric = (
+            None if d is None else d.to(weight.dtype)
+            for d, weight in zip(d_weights, parameters, strict=True)
+        )
+        gradients = *dx, d_scale, d_shift, d_symmetric, d_bias, d_antisymmetric
+        return *gradients, None, None, None, None
+
+
+def pieces(device: torch.device, shape: Sequence[int], width: int) -> Iterator[tuple[slice, slice]]:
+    """Sequences and positions of `(B, L, ...)`, in pieces of rows of `width` numbers each."""
+    batch, length = shape[:2]
+    rows = max(1, (CPU_PIECE if device.type == "cpu" else PIECE) // width)
+    sequences = max(1, rows // max(1, length))
+    for i in range(0, batch, sequences):
+        for j in range(0, length, rows):
+            yield slice(i, min(i + sequences, batch)), slice(j, min(j + rows, length))
+
+
+class Normalised:
+    """A piece of features after layer norm, in pairs, and its derivatives.
+
+    Args:
+        s: `(b, l, h)`, and `a` of the same shape.
+        scale: `(2 * h,)` in pairs, and `shift` of the same shape.
+        eps: added to the variance.
+    """
+
+    def __init__(self, s: Tensor, a: Tensor, scale: Tensor, shift: Tensor, eps: float):
+        # sqrt(2) times the channels in pairs, so eps counts twice
+        self.x = joined_butterfly(s.to(scale.dtype), a.to(scale.dtype))
+        self.affine = scale, shift
+        self.shape = (2 * s.shape[2],)
+        self.z, self.mean, self.inverse = torch.native_layer_norm(
+            self.x, self.shape, scale, shift, 2 * eps
+        )
+
+    def activate(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """Exact GELU, in the symmetric basis: s and a `(b, l, h)`."""
+        return split_butterfly(F.gelu(self.z).mul_(SQRT_HALF).to(dtype))
+
+    def backward(
+        self, ds: Tensor, da: Tensor, out_s: Tensor, out_a: Tensor, d_affine: list[Tensor]
+    ) -> None:
+        """Writes the derivatives of the input into `out_s` and `out_a`, adds to `d_affine`."""
+        dz = joined_butterfly(ds.to(self.z.dtype), da.to(self.z.dtype)).mul_(SQRT_HALF)
+        dz = torch.ops.aten.gelu_backward(dz, self.z)
+        dx, d_scale, d_shift = torch.ops.aten.native_layer_norm_backward(
+            dz, self.x, self.shape, self.mean, self.inverse, *self.affine, [True, True, True]
+        )
+        u, v = dx.chunk(2, -1)
+        torch.add(u, v, out=out_s)
+        torch.sub(u, v, out=out_a)
+        d_affine[0] += d_scale
+        d_affine[1] += d_shift
+
+
+def joined_butterfly(s: Tensor, a: Tensor) -> Tensor:
+    """`[s + a, s - a]`, side by side."""
+    x = s.new_empty(*s.shape[:-1], 2 * s.shape[-1])
+    u, v = x.chunk(2, -1)
+    torch.add(s, a, out=u)
+    torch.sub(s, a, out=v)
+    return x
+
+
+def split_butterfly(x: Tensor) -> tuple[Tensor, Tensor]:
+    """`u + v` and `u - v` of `[u, v]`."""
+    u, v = x.chunk(2, -1)
+    return u + v, u - v
+
+
+def activated(
+    s: Tensor, a: Tensor, scale: Tensor, shift: Tensor, eps: float, dtype: torch.dtype
+) -> tuple[Tensor, Tensor]:
+    """Layer norm and GELU of all features, piece by piece."""
+    p = torch.empty_like(s, dtype=dtype), torch.empty_like(a, dtype=dtype)
+    for here in pieces(s.device, s.shape, 2 * s.shape[2]):
+        piece = Normalised(s[here], a[here], scale, shift, eps).activate(dtype)
+        for out, part in zip(p, piece, strict=True):
+            out[here] = part
+    return p
