@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from .level_schedule import level_schedule
 from .phylogeny import Phylogeny
@@ -53,6 +52,7 @@ def f81_log_likelihood(
     return log_likelihood(log_rates, leaf_states, phylogeny, substitution_model=F81(transition))
 
 
+@torch.compiler.disable
 def log_likelihood(
     log_rates: Tensor,
     leaf_states: Tensor,
@@ -83,6 +83,7 @@ def log_likelihood(
     return _likelihood(log_rates, leaf_states, phylogeny, substitution_model, None)
 
 
+@torch.compiler.disable
 def conditional_log_likelihood(
     log_rates: Tensor,
     leaf_states: Tensor,
@@ -114,7 +115,6 @@ def conditional_log_likelihood(
     )
 
 
-@torch.compiler.disable
 def _likelihood(
     log_rates: Tensor,
     leaf_states: Tensor,
@@ -167,8 +167,12 @@ class _LogLikelihood(torch.autograd.Function):
         return value
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        if torch.is_grad_enabled():
+            raise RuntimeError(
+                "the log-likelihood of columns has no second derivatives; call backward or grad "
+                "without create_graph=True."
+            )
         (derivative,) = ctx.saved_tensors
         return gradient[..., None] * derivative, None, None, None, None
 
