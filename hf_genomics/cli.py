@@ -235,6 +235,66 @@ def score_variants(
         typer.echo(str(summary))
 
 
+@app.command("build-alignment")
+def build_alignment_command(
+    files: Annotated[list[Path], typer.Argument(help="MAF or aligned FASTA, plain, gzip, bgzip.")],
+    output: Annotated[Path, typer.Option(help="Folder to write; must be new or empty.")],
+    tree: Annotated[Path, typer.Option(help="Newick file; its leaves are the species.")],
+    reference: Annotated[str, typer.Option(help="Reference species, as the files name it.")],
+    species_map: Annotated[
+        Path | None, typer.Option(help="CSV or TSV: name in the files, leaf of the tree.")
+    ] = None,
+    name_column: Annotated[str, typer.Option(help="Column of names in the species map.")] = "name",
+    leaf_column: Annotated[str, typer.Option(help="Column of leaves in the species map.")] = "leaf",
+    leaves: Annotated[
+        str, typer.Option(help="'occurring' reads the files twice; 'tree' keeps every leaf.")
+    ] = "occurring",
+    max_length: Annotated[int, typer.Option(help="Longest row, in reference bases.")] = 10_240,
+    flank: Annotated[int, typer.Option(help="Bases of context on each side of a row.")] = 240,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a data set written before.")
+    ] = False,
+) -> None:
+    """Turn multi-species alignments into a data set of columns over a reference species.
+
+    Writes Parquet with the reference sequence and int8 leaf states, the tree restricted to the
+    species that occur, alignment.json and a card. Species that fit no leaf are listed.
+
+    Example: hf-genomics build-alignment chr22.maf.gz --tree birds.nh --reference galGal6 \\
+    --species-map species.csv --output birds
+    """
+    with user_errors_in_one_line():
+        from hf_genomics.data.alignment_datasets import AlignmentOptions, build_alignment
+        from hf_genomics.data.species_map import SpeciesMap
+        from hf_genomics.models.phylogpn.phylogeny import Phylogeny
+
+        phylogeny = Phylogeny.from_newick(tree)
+        names = SpeciesMap({})
+        if species_map is not None:
+            names = SpeciesMap.from_csv(
+                species_map,
+                name_column=name_column,
+                leaf_column=leaf_column,
+                tree_leaves=phylogeny.leaf_names,
+            )
+        metadata = build_alignment(
+            files,
+            output,
+            tree=phylogeny,
+            reference=reference,
+            species_map=names,
+            options=AlignmentOptions(leaves=leaves, max_length=max_length, flank=flank),  # type: ignore[arg-type]
+            overwrite=overwrite,
+        )
+        for name, species in metadata["unmatched_species"].items():
+            typer.echo(f"No leaf for {name}: {species['bases']} bases left out", err=True)
+        counts = metadata["counts"]
+        typer.echo(
+            f"{output}: {counts['sites']} reference bases of {counts['names']} names in "
+            f"{counts['rows']} rows, {len(metadata['leaf_names'])} leaves"
+        )
+
+
 @contextmanager
 def user_errors_in_one_line() -> Iterator[None]:
     """Turns a ValueError or OSError into one line on standard error and exit code 2."""
