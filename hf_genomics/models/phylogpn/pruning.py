@@ -115,9 +115,14 @@ def _downward(
             d_partials, d_coefficients[start:end], d_pi_here = model.propagate_vjp(
                 gradient[: end - start], partials[start:end], coefficients[start:end], pi
             )
-            gradient[: end - start] = d_partials
             d_pi += d_pi_here
         if level.children is not None:
-            inner = slice(start - leaves, stop - leaves)
-            torch.div(gradient, scales[inner, None], out=d_products[inner])
+            branches, helpers = (
+                slice(start - leaves, end - leaves),
+                slice(end - leaves, stop - leaves),
+            )
+            if end > start:
+                torch.div(d_partials, scales[branches, None], out=d_products[branches])
+            if stop > end:
+                torch.div(gradient[end - start :], scales[helpers, None], out=d_products[helpers])
     return d_coefficients, d_pi
