@@ -17,12 +17,7 @@ from .configuration_phylogpn import PhyloGPNConfig
 from .original_format import GENERATIONS, from_original, generation, to_original
 from .remote_code import code_files, save_complete
 from .reverse_complement import split_bias, split_embedding, split_weight
-from .symmetric_layers import (
-    StrandInvariantLinear,
-    SymmetricConv1d,
-    SymmetricEmbedding,
-    SymmetricNorm,
-)
+from .symmetric_layers import SymmetricConv1d, SymmetricEmbedding, SymmetricNorm
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +47,7 @@ class PhyloGPNPreTrainedModel(PreTrainedModel):
             init.copy_(module.symmetric.weight, halves[0])
             init.copy_(module.antisymmetric.weight, halves[1])
             draw = torch.empty(out_channels, dtype=like.dtype, device=like.device)
-            init.copy_(module.symmetric.bias, split_bias(draw.uniform_(-bound, bound)))
+            init.copy_(module.bias, split_bias(draw.uniform_(-bound, bound)))
         elif isinstance(module, SymmetricNorm):
             init.ones_(module.weight)
             init.zeros_(module.bias)
@@ -62,10 +57,11 @@ class PhyloGPNPreTrainedModel(PreTrainedModel):
             bases, unknown = split_embedding(draw.normal_())
             init.copy_(module.bases, bases)
             init.copy_(module.unknown, unknown)
-        elif isinstance(module, StrandInvariantLinear):
-            bound = module.linear.in_features**-0.5
-            init.uniform_(module.linear.weight, -bound, bound)
-            init.zeros_(module.linear.bias)
+        elif isinstance(module, nn.Linear):  # a classifier
+            bound = module.in_features**-0.5
+            init.uniform_(module.weight, -bound, bound)
+            if module.bias is not None:
+                init.zeros_(module.bias)
 
     def get_input_embeddings(self) -> None:
         """The embedding is made of its free parts: there is no table to return or train."""
@@ -243,8 +239,7 @@ def read_original(source: str | Path, options: dict[str, Any]) -> dict[str, Tens
 
 def adopt(state: dict[str, Tensor], config: PhyloGPNConfig) -> dict[str, Tensor]:
     """Our state dict of a base model from an original one; the config's norm is set to fit."""
-    norm = generation(state)
-    ours, tied = from_original(state, num_blocks=config.num_hidden_layers)
+    ours, norm, tied = from_original(state, num_blocks=config.num_hidden_layers)
     config.norm, config.tie_norm_symmetry = norm, tied
     config.architectures = config.auto_map = None
     return ours

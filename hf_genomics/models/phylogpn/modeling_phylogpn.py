@@ -219,12 +219,13 @@ class PhyloGPNModel(PhyloGPNPreTrainedModel):
         embeddings = self(input_ids, attention_mask=attention_mask).last_hidden_state
         if pooling is None:
             return embeddings
-        mask = output_mask(attention_mask, embeddings.shape[1])
-        counted = embeddings if mask is None else embeddings * mask[:, :, None]
+        mask = output_mask(attention_mask, self.config)
+        counted = embeddings if mask is None else embeddings * mask[:, :, None].to(embeddings)
         half = (POOLED_FIELD - self.config.receptive_field) // 2
         generator = torch.Generator().manual_seed(POOLING_SEED)
         width = self.config.outer_dim
-        mixing = torch.empty(width, width).normal_(generator=generator).to(embeddings)
+        mixing = torch.empty(width, width, dtype=torch.float32)
+        mixing = mixing.normal_(generator=generator).to(embeddings)
         return embeddings + F.linear(window_mean(counted, half), mixing)
 
     def _embed(
@@ -292,11 +293,12 @@ def average_strands(given: Tensor, partners: Tensor) -> Tensor:
     return (given.chunk(2)[0] + partners.chunk(2)[1].flip(1)) / 2
 
 
-def output_mask(attention_mask: Tensor | None, length: int) -> Tensor | None:
-    """The mask `(B, L')` of the outputs, of the mask `(B, L)` of the inputs."""
+def output_mask(attention_mask: Tensor | None, config: PhyloGPNConfig) -> Tensor | None:
+    """From the mask `(B, L)` of the input, `(B, L')` of the outputs a sequence has by itself."""
     if attention_mask is None:
         return None
-    return attention_mask.narrow(1, (attention_mask.shape[1] - length) // 2, length)
+    mask = attention_mask.to(torch.float32)
+    return mask if config.token_padding == "same" else shrink(mask, config.flank)
 
 
 def window_mean(x: Tensor, half: int) -> Tensor:
@@ -383,9 +385,10 @@ class PhyloGPNForMaskedLM(PhyloGPNPreTrainedModel):
             output_hidden_states=output_hidden_states,
             return_dict=True,
         )
-        if labels is not None:
-            outputs.loss = self._loss(outputs.logits, labels, position_weights, num_items_in_batch)
-        return outputs
+        if labels is None:
+            return outputs
+        loss = self._loss(outputs.logits, labels, position_weights, num_items_in_batch)
+        return PhyloGPNOutput(loss=loss, **outputs)
 
     def _loss(
         self,
@@ -423,11 +426,10 @@ class PhyloGPNForMaskedLM(PhyloGPNPreTrainedModel):
         weights = counted.to(per_site.dtype)
         if position_weights is not None:
             weights = weights * position_weights
+        total = (weights * per_site).sum()
         if num_items_in_batch is None:
-            sites = counted.sum().clamp_min(1)
-        else:
-            sites = num_items_in_batch / leaves
-        return -(weights * per_site).sum() / sites
+            return -total / counted.sum().clamp_min(1)
+        return -total / (num_items_in_batch / leaves)
 
 
 def make_substitution_model(config: PhyloGPNConfig) -> Any:
@@ -490,7 +492,7 @@ class PhyloGPNForSequenceClassification(PhyloGPNPreTrainedModel):
             return_dict=True,
         )
         pairs = to_pairs(outputs.last_hidden_state)
-        logits = self.classifier(pairs, output_mask(attention_mask, pairs.shape[1]))
+        logits = self.classifier(pairs, output_mask(attention_mask, self.config))
         loss = None
         if labels is not None:
             self._check_labels(labels)

@@ -70,7 +70,7 @@ def generation(names: Iterable[str]) -> str | None:
 
 def from_original(
     state: Mapping[str, Tensor], *, num_blocks: int
-) -> tuple[dict[str, Tensor], bool]:
+) -> tuple[dict[str, Tensor], str, bool]:
     """Our state dict of a base model, from an original one of either generation.
 
     Args:
@@ -78,8 +78,8 @@ def from_original(
         num_blocks: number of blocks.
 
     Returns:
-        Our names and tensors, and whether the norms are equal for a channel and its partner; if so
-        they are given once for both.
+        Our names and tensors; the generation, which is the norm; and whether all norms are equal
+        for a channel and its partner, in which case they are given once for both.
 
     Raises:
         ValueError: not an original checkpoint, or names are missing or left over.
@@ -112,7 +112,7 @@ def from_original(
             ours[f"{our_name}.symmetric.weight"] = symmetric
             ours[f"{our_name}.antisymmetric.weight"] = antisymmetric
             bias = take(their_name + ORIGINAL.format("bias"))
-            ours[f"{our_name}.symmetric.bias"] = split_bias(bias)
+            ours[f"{our_name}.bias"] = split_bias(bias)
     bases, unknown = split_embedding(take("embedding" + ORIGINAL.format("weight")))
     ours |= {"embedding.bases": bases, "embedding.unknown": unknown}
     if theirs:
@@ -123,7 +123,7 @@ def from_original(
         )
     tied = all(torch.equal(*tensor.chunk(2)) for tensor in norms.values())
     ours |= {name: tensor.chunk(2)[0] if tied else tensor for name, tensor in norms.items()}
-    return {name: tensor.contiguous() for name, tensor in ours.items()}, tied
+    return {name: tensor.contiguous() for name, tensor in ours.items()}, norm, tied
 
 
 def to_original(
@@ -157,7 +157,7 @@ def to_original(
                 state[f"{our_name}.antisymmetric.weight"],
                 kernel_size=kernel_size if our_name.endswith("conv2") else 1,
             )
-            bias = state[f"{our_name}.symmetric.bias"]
+            bias = state[f"{our_name}.bias"]
             theirs[their_name + ORIGINAL.format("bias")] = merge_bias(bias)
     table = join_embedding(state["embedding.bases"], state["embedding.unknown"])
     theirs["embedding" + ORIGINAL.format("weight")] = from_symmetric(table)

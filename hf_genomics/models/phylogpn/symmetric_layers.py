@@ -41,8 +41,8 @@ class SymmetricEmbedding(nn.Module):
 class SymmetricConv1d(nn.Module):
     """Convolution without padding that commutes with reverse complement.
 
-    Two linear maps of half the width each: `symmetric` makes s, with the bias, and `antisymmetric`
-    makes a. Any weights will do, also those of an adapter on either.
+    Two linear maps of half the width each: `symmetric` makes s, to which the bias is added, and
+    `antisymmetric` makes a. Any weights will do, also those of an adapter on either.
 
     Args:
         in_channels: I, even.
@@ -58,13 +58,15 @@ class SymmetricConv1d(nn.Module):
         self.kernel_size = kernel_size
         self.dilation = dilation
         width = in_channels // 2 * kernel_size
-        self.symmetric = nn.Linear(width, out_channels // 2)
+        self.symmetric = nn.Linear(width, out_channels // 2, bias=False)
         self.antisymmetric = nn.Linear(width, out_channels // 2, bias=False)
+        self.bias = nn.Parameter(torch.zeros(out_channels // 2))
 
     def forward(self, s: Tensor, a: Tensor) -> Features:
         """Features `(B, L, I/2)` twice to `(B, L - (K - 1) * dilation, O/2)` twice."""
         s, a = fold_taps(s, a, kernel_size=self.kernel_size, dilation=self.dilation)
-        return self.symmetric(s), self.antisymmetric(a)
+        s = self.symmetric(s)
+        return s + self.bias.to(s.dtype), self.antisymmetric(a)
 
     def is_plain(self) -> bool:
         """Whether the weights alone say what this does: no adapter, quantizer or hook is on it."""
@@ -106,7 +108,8 @@ class SymmetricNorm(nn.Module):
         """Features `(B, L, C/2)` twice to normalised features `(B, L, C)` in pairs.
 
         Args:
-            mask: `(B, L)`, the positions that count in statistics over positions; all if `None`.
+            mask: `(B, L)`, the positions that count in statistics over positions; all if `None`,
+                and all of a sequence of which none counts.
         """
         weight, bias = self.affine()
         # sqrt(2) times the channels in pairs, so eps counts twice: the same exactly
@@ -118,8 +121,9 @@ class SymmetricNorm(nn.Module):
             mean = exact.mean((1, 2), keepdim=True)
             variance = (exact - mean).square().mean((1, 2), keepdim=True)
         else:
-            counted = mask.to(exact.dtype)[:, :, None]
-            number = self.channels * counted.sum((1, 2), keepdim=True).clamp_min(1)
+            none = mask.amax(1, keepdim=True) == 0
+            counted = torch.where(none, 1, mask.to(exact.dtype))[:, :, None]
+            number = self.channels * counted.sum((1, 2), keepdim=True)
             mean = (exact * counted).sum((1, 2), keepdim=True) / number
             variance = ((exact - mean).square() * counted).sum((1, 2), keepdim=True) / number
         y = (exact - mean) * (variance + 2 * self.eps).rsqrt()
@@ -155,7 +159,7 @@ def norm_gelu_conv(
             weight,
             bias,
             conv.symmetric.weight,
-            conv.symmetric.bias,
+            conv.bias,
             conv.antisymmetric.weight,
             norm.eps,
             conv.kernel_size,
@@ -164,25 +168,18 @@ def norm_gelu_conv(
         )
 
 
-class StrandInvariantLinear(nn.Module):
+class StrandInvariantLinear(nn.Linear):
     """A linear map of what both strands agree on, averaged over positions.
 
-    The features are s and the absolute value of a, since a only changes its sign.
-
-    Args:
-        channels: C, even.
-        num_outputs: width of the result.
+    The features are s and the absolute value of a, since a only changes its sign: as many as there
+    are channels.
     """
-
-    def __init__(self, channels: int, num_outputs: int):
-        super().__init__()
-        self.linear = nn.Linear(channels, num_outputs)
 
     def forward(self, pairs: Tensor, mask: Tensor | None = None) -> Tensor:
         """Features `(B, L, C)` in pairs and the mask `(B, L)` of those that count, to `(B, N)`."""
         u, v = (pairs * SQRT_HALF).chunk(2, -1)
         features = torch.cat([u + v, (u - v).abs()], -1)
         if mask is None:
-            return self.linear(features.mean(1))
+            return super().forward(features.mean(1))
         weights = mask.to(features.dtype)[:, :, None]
-        return self.linear((features * weights).sum(1) / weights.sum(1).clamp_min(1))
+        return super().forward((features * weights).sum(1) / weights.sum(1).clamp_min(1))
