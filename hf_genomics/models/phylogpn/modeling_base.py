@@ -17,7 +17,7 @@ from .configuration_phylogpn import PhyloGPNConfig
 from .original_format import GENERATIONS, from_original, generation, to_original
 from .remote_code import code_files, save_complete
 from .reverse_complement import split_bias, split_embedding, split_weight
-from .symmetric_layers import SymmetricConv1d, SymmetricEmbedding, SymmetricNorm
+from .symmetric_layers import HalfConv1d, SymmetricEmbedding, SymmetricNorm
 
 logger = logging.getLogger(__name__)
 
@@ -35,19 +35,18 @@ class PhyloGPNPreTrainedModel(PreTrainedModel):
     _is_base_model = False
 
     def _init_weights(self, module: nn.Module) -> None:
-        """As the original: PyTorch's default for V, then made symmetric (half the variance)."""
-        if isinstance(module, SymmetricConv1d):
-            out_channels = 2 * module.symmetric.out_features
-            fan_in = 2 * module.symmetric.in_features
-            shape = (out_channels, fan_in // module.kernel_size, module.kernel_size)
-            like = module.symmetric.weight
-            bound = fan_in**-0.5
+        """With the variances of the original: PyTorch's default for V, made symmetric (half of it).
+
+        Each tensor is drawn by itself, so that it can be drawn alone where a checkpoint lacks it.
+        """
+        if isinstance(module, HalfConv1d):
+            like, shape = module.weight, module.whole_shape
+            bound = (shape[1] * shape[2]) ** -0.5
             draw = torch.empty(shape, dtype=like.dtype, device=like.device)
-            halves = split_weight(draw.uniform_(-bound, bound))
-            init.copy_(module.symmetric.weight, halves[0])
-            init.copy_(module.antisymmetric.weight, halves[1])
-            draw = torch.empty(out_channels, dtype=like.dtype, device=like.device)
-            init.copy_(module.bias, split_bias(draw.uniform_(-bound, bound)))
+            init.copy_(module.weight, split_weight(draw.uniform_(-bound, bound))[0])
+            if module.bias is not None:
+                draw = torch.empty(shape[0], dtype=like.dtype, device=like.device)
+                init.copy_(module.bias, split_bias(draw.uniform_(-bound, bound)))
         elif isinstance(module, SymmetricNorm):
             init.ones_(module.weight)
             init.zeros_(module.bias)

@@ -112,7 +112,7 @@ def from_original(
             ours[f"{our_name}.symmetric.weight"] = symmetric
             ours[f"{our_name}.antisymmetric.weight"] = antisymmetric
             bias = take(their_name + ORIGINAL.format("bias"))
-            ours[f"{our_name}.bias"] = split_bias(bias)
+            ours[f"{our_name}.symmetric.bias"] = split_bias(bias)
     bases, unknown = split_embedding(take("embedding" + ORIGINAL.format("weight")))
     ours |= {"embedding.bases": bases, "embedding.unknown": unknown}
     if theirs:
@@ -157,7 +157,7 @@ def to_original(
                 state[f"{our_name}.antisymmetric.weight"],
                 kernel_size=kernel_size if our_name.endswith("conv2") else 1,
             )
-            bias = state[f"{our_name}.bias"]
+            bias = state[f"{our_name}.symmetric.bias"]
             theirs[their_name + ORIGINAL.format("bias")] = merge_bias(bias)
     table = join_embedding(state["embedding.bases"], state["embedding.unknown"])
     theirs["embedding" + ORIGINAL.format("weight")] = from_symmetric(table)

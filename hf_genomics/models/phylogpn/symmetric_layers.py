@@ -38,11 +38,26 @@ class SymmetricEmbedding(nn.Module):
         return F.embedding(input_ids, self.table())
 
 
+class HalfConv1d(nn.Linear):
+    """Half of an equivariant convolution: a linear map of folded taps.
+
+    Args:
+        in_channels: I of the whole convolution.
+        out_channels: O of the whole convolution.
+        kernel_size: K.
+        bias: whether there is one; only the symmetric half may have one.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, bias: bool):
+        super().__init__(in_channels // 2 * kernel_size, out_channels // 2, bias)
+        self.whole_shape = (out_channels, in_channels, kernel_size)
+
+
 class SymmetricConv1d(nn.Module):
     """Convolution without padding that commutes with reverse complement.
 
-    Two linear maps of half the width each: `symmetric` makes s, to which the bias is added, and
-    `antisymmetric` makes a. Any weights will do, also those of an adapter on either.
+    Two linear maps of half the width each: `symmetric` makes s, with the bias, and `antisymmetric`
+    makes a. Any weights will do, also those of an adapter on either.
 
     Args:
         in_channels: I, even.
@@ -57,21 +72,18 @@ class SymmetricConv1d(nn.Module):
         super().__init__()
         self.kernel_size = kernel_size
         self.dilation = dilation
-        width = in_channels // 2 * kernel_size
-        self.symmetric = nn.Linear(width, out_channels // 2, bias=False)
-        self.antisymmetric = nn.Linear(width, out_channels // 2, bias=False)
-        self.bias = nn.Parameter(torch.zeros(out_channels // 2))
+        self.symmetric = HalfConv1d(in_channels, out_channels, kernel_size, bias=True)
+        self.antisymmetric = HalfConv1d(in_channels, out_channels, kernel_size, bias=False)
 
     def forward(self, s: Tensor, a: Tensor) -> Features:
         """Features `(B, L, I/2)` twice to `(B, L - (K - 1) * dilation, O/2)` twice."""
         s, a = fold_taps(s, a, kernel_size=self.kernel_size, dilation=self.dilation)
-        s = self.symmetric(s)
-        return s + self.bias.to(s.dtype), self.antisymmetric(a)
+        return self.symmetric(s), self.antisymmetric(a)
 
     def is_plain(self) -> bool:
         """Whether the weights alone say what this does: no adapter, quantizer or hook is on it."""
         return all(
-            type(half) is nn.Linear and not half._forward_hooks and not half._forward_pre_hooks
+            type(half) is HalfConv1d and not half._forward_hooks and not half._forward_pre_hooks
             for half in (self.symmetric, self.antisymmetric)
         )
 
@@ -159,7 +171,7 @@ def norm_gelu_conv(
             weight,
             bias,
             conv.symmetric.weight,
-            conv.bias,
+            conv.symmetric.bias,
             conv.antisymmetric.weight,
             norm.eps,
             conv.kernel_size,

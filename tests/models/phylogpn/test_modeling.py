@@ -605,7 +605,6 @@ def test_effective_weights_start_with_half_the_variance_of_torchs_default():
     ):
         weight = merge_weight(conv.symmetric.weight, conv.antisymmetric.weight, kernel_size=kernel)
         assert weight.var().item() == pytest.approx(1 / (6 * fan_in), rel=0.05)
-        assert weight.abs().max() <= fan_in**-0.5
     assert model.embedding.bases.var().item() == pytest.approx(0.5, rel=0.3)
     assert (block.norm1.weight == 1).all()
     assert not block.norm1.bias.any()

@@ -103,7 +103,7 @@ def test_pieces_cover_every_row_once(shape, width, monkeypatch):
 def test_derivatives_are_those_of_finite_differences(kernel_size, dilation):
     norm, conv = layers(kernel_size, dilation)
     s, a = features(2, 22, 4)
-    inputs = [s, a, *norm.affine(), conv.symmetric.weight, conv.bias]
+    inputs = [s, a, *norm.affine(), conv.symmetric.weight, conv.symmetric.bias]
     inputs += [conv.antisymmetric.weight]
     options = 1e-3, kernel_size, dilation, torch.float64
     assert torch.autograd.gradcheck(lambda *x: NormGeluConv.apply(*x, *options), inputs)
@@ -112,12 +112,12 @@ def test_derivatives_are_those_of_finite_differences(kernel_size, dilation):
 def test_no_gradient_is_made_for_what_is_frozen():
     norm, conv = layers()
     conv.symmetric.weight.requires_grad_(False)
-    conv.bias.requires_grad_(False)
+    conv.symmetric.bias.requires_grad_(False)
     s, a = features(2, 5, 4)
     y = norm_gelu_conv(norm, conv, s, a)
     (y[0].sum() + y[1].sum()).backward()
     assert conv.symmetric.weight.grad is None
-    assert conv.bias.grad is None
+    assert conv.symmetric.bias.grad is None
     assert conv.antisymmetric.weight.grad.abs().sum() > 0
     assert s.grad.abs().sum() > 0
 
