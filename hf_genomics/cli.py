@@ -246,6 +246,9 @@ def build_alignment_command(
     ] = None,
     name_column: Annotated[str, typer.Option(help="Column of names in the species map.")] = "name",
     leaf_column: Annotated[str, typer.Option(help="Column of leaves in the species map.")] = "leaf",
+    fasta: Annotated[
+        Path | None, typer.Option(help="Reference genome, for context beyond the alignment.")
+    ] = None,
     leaves: Annotated[
         str, typer.Option(help="'occurring' reads the files twice; 'tree' keeps every leaf.")
     ] = "occurring",
@@ -283,11 +286,14 @@ def build_alignment_command(
             tree=phylogeny,
             reference=reference,
             species_map=names,
+            genome=fasta,
             options=AlignmentOptions(leaves=leaves, max_length=max_length, flank=flank),  # type: ignore[arg-type]
             overwrite=overwrite,
         )
         for name, species in metadata["unmatched_species"].items():
             typer.echo(f"No leaf for {name}: {species['bases']} bases left out", err=True)
+        if metadata["sorted_on_disk"]:
+            typer.echo("The blocks were not sorted by position; sorted on disk.", err=True)
         counts = metadata["counts"]
         typer.echo(
             f"{output}: {counts['sites']} reference bases of {counts['names']} names in "

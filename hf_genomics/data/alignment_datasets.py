@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 from hf_genomics.data.aligned_fasta import read_aligned_fasta
@@ -17,6 +20,7 @@ from hf_genomics.data.alignment_regions import (
     RegionRow,
     UnsortedAlignment,
 )
+from hf_genomics.data.alignment_sorting import sorted_columns
 from hf_genomics.data.alignment_writing import (
     DATA,
     METADATA,
@@ -28,6 +32,7 @@ from hf_genomics.data.alignment_writing import (
 )
 from hf_genomics.data.alignments import ColumnCounts, ColumnExtractor, ReferenceColumns
 from hf_genomics.data.maf import read_maf
+from hf_genomics.data.reference_genome import ReferenceGenome
 from hf_genomics.data.species_map import SpeciesMap
 from hf_genomics.models.phylogpn.phylogeny import Phylogeny
 
@@ -66,13 +71,16 @@ def build_alignment(
     tree: Phylogeny,
     reference: str,
     species_map: SpeciesMap | None = None,
+    genome: str | Path | None = None,
     options: AlignmentOptions | None = None,
     overwrite: bool = False,
 ) -> dict[str, Any]:
     """Writes a folder that `datasets.load_dataset(output)` reads; all of it or nothing.
 
-    Memory does not grow with the files: one block (MAF) or locus (FASTA) is held at a time. Blocks
-    have to be sorted by reference position within a chromosome, and chromosomes may not be mixed.
+    Memory does not grow with the files: one block (MAF) or locus (FASTA) is held at a time. Rows
+    come in the order of the files. Blocks that are not sorted by reference position, or whose
+    chromosomes are mixed, are noticed and sorted on disk, within `output`; rows then come by name
+    (chr2 before chr10) and position.
 
     Args:
         files: MAF or aligned FASTA, plain, gzip or bgzip, told from the content.
@@ -80,6 +88,8 @@ def build_alignment(
         tree: its leaves are the species; `phylogeny.nh` is this tree, restricted to what is kept.
         reference: the reference species as the files name it.
         species_map: name in the files -> leaf; by default names are leaves.
+        genome: FASTA of the reference, for the context of rows beyond the alignment, and to check
+            every reference base; without it unaligned bases are N.
         options: see `AlignmentOptions`.
         overwrite: replace a folder that this function wrote before.
 
@@ -87,8 +97,8 @@ def build_alignment(
         The content of `alignment.json`.
 
     Raises:
-        ValueError: The reference is no leaf or occurs in no block, a file is damaged or unsorted,
-            or two blocks contradict each other.
+        ValueError: The reference is no leaf or occurs in no block, no other species is a leaf, a
+            file is damaged, or two blocks or block and genome contradict each other.
     """
     paths = [Path(file) for file in files]
     options = options or AlignmentOptions()
@@ -105,21 +115,21 @@ def build_alignment(
     with written_aside(Path(output), overwrite=overwrite) as folder:
         if options.leaves == "occurring":
             tree = _restricted(tree, paths, reference, reference_leaf, species_map)
-        extractor = ColumnExtractor(reference, species_map, tree.leaf_names)
-        writer = ShardWriter(folder / DATA, tree.num_leaves, options.shard_sites)
-        assembler = _Assembler(tree.leaf_names.index(reference_leaf), tree.num_leaves, options)
-        try:
-            for row in assembler.rows(_columns(paths, extractor)):
-                writer.add(row)
-            if not writer.close():
-                raise ValueError(_no_reference(reference, extractor.counts.rows))
-        finally:
-            writer.abandon()
-        metadata = _metadata(
-            paths, tree, reference, species_map, options, extractor.counts, writer, assembler
-        )
+        with TemporaryDirectory(dir=folder) as temporary:
+            bases = None
+            if genome is not None:
+                bases = _ReferenceBases(genome, Path(temporary) / "genome", reference)
+            build = _Build(paths, reference, reference_leaf, species_map, tree, bases, options)
+            try:
+                build.write(folder / DATA)
+            except UnsortedAlignment:
+                shutil.rmtree(folder / DATA)
+                build.write(folder / DATA, sort_in=Path(temporary) / "columns")
+        metadata = build.metadata()
+        if genome is not None:
+            metadata["genome"] = {"file": Path(genome).name, "sha256": sha256_of(Path(genome))}
         write_description(folder, tree.to_newick(), metadata)
-    return json.loads(json.dumps(metadata))
+    return metadata
 
 
 def read_alignment_metadata(folder: str | Path) -> dict[str, Any]:
@@ -141,60 +151,150 @@ def read_blocks(path: Path) -> Iterator[AlignmentBlock]:
     return read_maf(path) if alignment_format(path) == "maf" else read_aligned_fasta(path)
 
 
-class _Assembler:
-    """Puts columns together, contig by contig, and counts."""
+class _ReferenceBases:
+    """A genome by the alignment's names of chromosomes, which may lack or have the species."""
 
-    def __init__(self, reference_leaf: int, num_leaves: int, options: AlignmentOptions) -> None:
-        self.overlapping_columns = 0
-        self.sites: Counter[str] = Counter()  # of each name, in their order
+    def __init__(self, path: str | Path, unpacked: Path, reference: str) -> None:
+        self._genome = ReferenceGenome(path, unpacked)
+        self._prefixed = {
+            name.removeprefix(f"{reference}."): name
+            for name in self._genome.names
+            if name.startswith(f"{reference}.")
+        }
+
+    def fetch(self, name: str, start: int, end: int) -> str:
+        return self._genome.fetch(self._prefixed.get(name, name), start, end)
+
+    def check(self, row: RegionRow) -> None:
+        self._genome.check(self._prefixed.get(row.name, row.name), row.start, row.sequence)
+
+
+class _Build:
+    """Reads the files, writes the rows, and knows what happened."""
+
+    def __init__(
+        self,
+        paths: list[Path],
+        reference: str,
+        reference_leaf: str,
+        species_map: SpeciesMap,
+        tree: Phylogeny,
+        bases: _ReferenceBases | None,
+        options: AlignmentOptions,
+    ) -> None:
+        self._paths = paths
+        self._reference = reference
         self._reference_leaf = reference_leaf
-        self._num_leaves = num_leaves
+        self._species_map = species_map
+        self._tree = tree
+        self._bases = bases
         self._options = options
 
-    def rows(self, pieces: Iterable[ReferenceColumns]) -> Iterator[RegionRow]:
-        for row in self._rows(pieces):
-            self.sites[row.name] += len(row.sequence)
-            yield row
+    def write(self, folder: Path, *, sort_in: Path | None = None) -> None:
+        """Writes the shards; `sort_in` is a folder for temporary files, None for sorted blocks."""
+        self._counts = ColumnCounts()
+        self._overlapping = 0
+        self._sorted = sort_in is not None
+        self._sites: Counter[str] = Counter()  # of each name, in their order
+        pieces = self._columns()
+        if sort_in is not None:
+            pieces = sorted_columns(pieces, sort_in, self._tree.num_leaves)
+        self._writer = ShardWriter(folder, self._tree.num_leaves, self._options.shard_sites)
+        try:
+            for row in self._rows(pieces):
+                if self._bases is not None:
+                    self._bases.check(row)
+                self._sites[row.name] += len(row.sequence)
+                self._writer.add(row)
+            if not self._sites:
+                raise ValueError(_no_reference(self._reference, self._counts.rows))
+            self._writer.close()
+        finally:
+            self._writer.abandon()
+
+    def metadata(self) -> dict[str, Any]:
+        """The content of `alignment.json`."""
+        leaves = set(self._tree.leaf_names)
+        counts = dict(vars(self._counts))
+        rows, bases = counts.pop("rows"), counts.pop("known_bases")
+        species = {
+            name: {
+                "leaf": self._species_map.leaf_of(name),
+                "rows": rows[name],
+                "bases": bases[name],
+            }
+            for name in sorted(rows)
+        }
+        return {
+            "reference": self._reference,
+            "reference_leaf": self._reference_leaf,
+            "leaf_names": self._tree.leaf_names,
+            "counts": {
+                "sites": self._writer.num_sites,
+                "rows": self._writer.num_rows,
+                "names": len(self._sites),
+                **counts,
+                "overlapping_columns": self._overlapping,
+            },
+            "sorted_on_disk": self._sorted,
+            "matched_species": {n: s for n, s in species.items() if s["leaf"] in leaves},
+            "unmatched_species": {n: s for n, s in species.items() if s["leaf"] not in leaves},
+            "sites_of_each_name": dict(self._sites),
+            "sources": [
+                {"file": path.name, "format": alignment_format(path), "sha256": sha256_of(path)}
+                for path in self._paths
+            ],
+            "options": asdict(self._options),
+        }
+
+    def _columns(self) -> Iterator[ReferenceColumns]:
+        extractor = ColumnExtractor(self._reference, self._species_map, self._tree.leaf_names)
+        self._counts = extractor.counts
+        loci: dict[str, Path] = {}
+        for path in self._paths:
+            is_fasta = alignment_format(path) == "fasta"
+            for block in read_blocks(path):
+                columns = extractor.columns(block)
+                if columns is None:
+                    continue
+                if is_fasta and columns.contig in loci:
+                    raise ValueError(
+                        f"{path}, line {columns.line}: locus {columns.contig!r} is also in "
+                        f"{loci[columns.contig]}; give each locus once, or another name."
+                    )
+                if is_fasta:
+                    loci[columns.contig] = path
+                yield columns
 
     def _rows(self, pieces: Iterable[ReferenceColumns]) -> Iterator[RegionRow]:
-        buffer: ColumnBuffer | None = None
-        cutter: RegionCutter | None = None
         finished: set[str] = set()
-        for piece in pieces:
-            if buffer is None or cutter is None or buffer.contig != piece.contig:
-                if buffer is not None and cutter is not None:
-                    finished.add(buffer.contig)
-                    yield from self._end(buffer, cutter)
-                if piece.contig in finished:
+        # Pieces of a contig follow each other, else they are not sorted.
+        for contig, of_contig in groupby(pieces, key=lambda piece: piece.contig):
+            buffer: ColumnBuffer | None = None
+            cutter = RegionCutter(
+                contig,
+                max_length=self._options.max_length,
+                flank=self._options.flank,
+                reference_bases=None if self._bases is None else self._bases.fetch,
+            )
+            for piece in of_contig:
+                if contig in finished:
                     raise UnsortedAlignment(
-                        f"{piece.path}, line {piece.line}: {piece.contig} comes again after other "
+                        f"{piece.path}, line {piece.line}: {contig} comes again after other "
                         "sequences; sort the blocks by reference position."
                     )
-                buffer = ColumnBuffer(
-                    piece.contig, piece.start, self._num_leaves, self._reference_leaf
-                )
-                cutter = RegionCutter(
-                    piece.contig, max_length=self._options.max_length, flank=self._options.flank
-                )
-            for run in buffer.take(piece.start):
-                yield from cutter.add(*run)
-            buffer.add(piece)
-        if buffer is not None and cutter is not None:
-            yield from self._end(buffer, cutter)
-
-    def _end(self, buffer: ColumnBuffer, cutter: RegionCutter) -> Iterator[RegionRow]:
-        for run in buffer.take():
-            yield from cutter.add(*run)
-        yield from cutter.end()
-        self.overlapping_columns += buffer.overlapping_columns
-
-
-def _columns(paths: list[Path], extractor: ColumnExtractor) -> Iterator[ReferenceColumns]:
-    for path in paths:
-        for block in read_blocks(path):
-            columns = extractor.columns(block)
-            if columns is not None:
-                yield columns
+                if buffer is None:
+                    leaf = self._tree.leaf_names.index(self._reference_leaf)
+                    buffer = ColumnBuffer(contig, piece.start, self._tree.num_leaves, leaf)
+                for run in buffer.take(piece.start):
+                    yield from cutter.add(*run)
+                buffer.add(piece)
+            finished.add(contig)
+            if buffer is not None:
+                for run in buffer.take():
+                    yield from cutter.add(*run)
+                yield from cutter.end()
+                self._overlapping += buffer.overlapping_columns
 
 
 def _restricted(
@@ -222,45 +322,6 @@ def _restricted(
             f"{_some(sorted(species))}, the tree {_some(tree.leaf_names)}. Give a species map."
         )
     return tree.restrict_to([leaf for leaf in tree.leaf_names if leaf in leaves | {reference_leaf}])
-
-
-def _metadata(
-    paths: list[Path],
-    tree: Phylogeny,
-    reference: str,
-    species_map: SpeciesMap,
-    options: AlignmentOptions,
-    counts: ColumnCounts,
-    writer: ShardWriter,
-    assembler: _Assembler,
-) -> dict[str, Any]:
-    leaves = set(tree.leaf_names)
-    species = {
-        name: {"leaf": species_map.leaf_of(name), "rows": rows, "bases": counts.known_bases[name]}
-        for name, rows in sorted(counts.rows.items())
-    }
-    numbers = asdict(counts)
-    del numbers["rows"], numbers["known_bases"]
-    return {
-        "reference": reference,
-        "reference_leaf": species_map.leaf_of(reference),
-        "leaf_names": tree.leaf_names,
-        "counts": {
-            "sites": writer.num_sites,
-            "rows": writer.num_rows,
-            "names": len(assembler.sites),
-            **numbers,
-            "overlapping_columns": assembler.overlapping_columns,
-        },
-        "matched_species": {n: s for n, s in species.items() if s["leaf"] in leaves},
-        "unmatched_species": {n: s for n, s in species.items() if s["leaf"] not in leaves},
-        "sites_of_each_name": dict(assembler.sites),
-        "sources": [
-            {"file": path.name, "format": alignment_format(path), "sha256": sha256_of(path)}
-            for path in paths
-        ],
-        "options": asdict(options),
-    }
 
 
 def _no_reference(reference: str, seen: Iterable[str]) -> str:

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from datasets import Array2D, Features, Value
 
+from hf_genomics.data.alignment_files import sha256_of
 from hf_genomics.data.alignment_regions import RegionRow
 
 CARD, TREE, METADATA, DATA = "README.md", "phylogeny.nh", "alignment.json", "data"
@@ -61,14 +62,20 @@ class ShardWriter:
             self._write_group()
 
     def close(self) -> list[Path]:
-        """Writes what is left; the shards under their final names, `train-I-of-N`."""
+        """Writes what is left; the shards under their final names, `train-I-of-N-DIGEST`.
+
+        The digest is of the content. `datasets` caches a folder by its name and the file names in
+        its card, and would give old rows for a folder that was built anew under the same names.
+        """
         self._write_group()
         self._close_shard()
-        shards = []
-        for number, shard in enumerate(self._shards):
-            name = f"train-{number:05d}-of-{len(self._shards):05d}.parquet"
-            shards.append(shard.rename(self._folder / name))
-        return shards
+        digest = hashlib.sha256("".join(map(sha256_of, self._shards)).encode()).hexdigest()[:16]
+        return [
+            shard.rename(
+                self._folder / f"train-{number:05d}-of-{len(self._shards):05d}-{digest}.parquet"
+            )
+            for number, shard in enumerate(self._shards)
+        ]
 
     def abandon(self) -> None:
         """Closes the open file, to be deleted."""
@@ -163,16 +170,14 @@ def write_description(folder: Path, newick: str, metadata: dict[str, Any]) -> No
     """Adds tree, metadata with the checksum of every shard, and card to the shards in `folder`."""
     (folder / TREE).write_text(newick.rstrip("\n") + "\n", encoding="utf-8")
     shards = sorted((folder / DATA).glob("*.parquet"))
-    checksums = {}
-    for shard in shards:
-        with open(shard, "rb") as file:
-            checksums[f"{DATA}/{shard.name}"] = hashlib.file_digest(file, "sha256").hexdigest()
+    checksums = {f"{DATA}/{shard.name}": sha256_of(shard) for shard in shards}
     text = json.dumps({**metadata, "sha256": checksums}, indent=1, ensure_ascii=False)
     (folder / METADATA).write_text(text + "\n", encoding="utf-8")
-    (folder / CARD).write_text(_card(metadata), encoding="utf-8")
+    digest = shards[0].stem.rpartition("-")[2]
+    (folder / CARD).write_text(_card(metadata, digest), encoding="utf-8")
 
 
-def _card(metadata: dict[str, Any]) -> str:
+def _card(metadata: dict[str, Any], digest: str) -> str:
     counts = metadata["counts"]
     leaves = len(metadata["leaf_names"])
     sources = ", ".join(f"`{source['file']}`" for source in metadata["sources"])
@@ -190,7 +195,7 @@ configs:
   default: true
   data_files:
   - split: train
-    path: {DATA}/train-*
+    path: {DATA}/train-*-{digest}.parquet
 ---
 
 # Alignment columns over {reference}, {leaves} species
