@@ -19,6 +19,9 @@ from numpy.typing import NDArray
 from hf_genomics.data.sequence import BASES, IUPAC_CODES
 from hf_genomics.evaluation.variant_effects.reference import UNKNOWN, ReferenceGenome, encode
 
+LARGEST_POSITION = 1 << 62  # far beyond any contig, and fits where positions are kept
+COLUMNS = ("chrom", "pos", "ref", "alt")  # what a row of a table says of its alleles
+
 
 class Status(StrEnum):
     """Why an allele has scores, or has none; `MEANINGS` puts it in words."""
@@ -119,13 +122,15 @@ def parse_alleles(contig: Any, position: Any, reference: Any, alternatives: Any)
 
 
 def position_of(value: Any) -> int | None:
-    """The whole number that a field holds, None if it holds none."""
+    """The whole number that a field holds, None if it holds none that a position can be."""
     try:
         if isinstance(value, float | np.floating):
-            return int(value) if float(value).is_integer() else None
-        return int(_text(value))
+            number = int(value) if float(value).is_integer() else None
+        else:
+            number = int(_text(value))
     except ValueError:
         return None
+    return None if number is None or abs(number) > LARGEST_POSITION else number
 
 
 def confirm(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import logging
 import os
 from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import ModuleType, TracebackType
@@ -139,6 +141,9 @@ class ReferenceGenome:
             except pysam.SamtoolsError:
                 # Lines of changing length, no record at all, and the like: the copy finds out.
                 return self._open_copy(pysam)
+            # The index leaves out a name's second record, where the copy stops and says so.
+            if len(fai.read_text("utf-8").splitlines()) != _count_records(self.path):
+                return self._open_copy(pysam)
         return pysam.FastaFile(
             str(self.path),
             filepath_index=str(fai),
@@ -201,5 +206,21 @@ def _copy_records(path: Path, lines: IO[str], file: IO[str]) -> None:
     file.write("\n")
 
 
+def _count_records(path: Path) -> int:
+    """How many lines begin with '>'."""
+    count, end = 0, b"\n"
+    with gzip.open(path) if compression(path) else open(path, "rb") as file:
+        while chunk := file.read(1 << 20):
+            count += (end + chunk).count(b"\n>")
+            end = chunk[-1:]
+    return count
+
+
 def _is_current(index: Path, path: Path) -> bool:
     return index.is_file() and index.stat().st_mtime_ns >= path.stat().st_mtime_ns
+
+
+def shortened(names: Mapping[str, Any] | Sequence[str]) -> str:
+    """The first few names of many."""
+    first = list(names)[:5]
+    return ", ".join(first) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

@@ -16,18 +16,12 @@ from numpy.typing import NDArray
 from transformers.utils.logging import tqdm
 
 from hf_genomics.evaluation.variant_effects.alleles import CODES, STATUSES, Status
-from hf_genomics.evaluation.variant_effects.readers import (
-    Block,
-    RegionBlock,
-    RegionSource,
-    Source,
-    open_source,
-    shortened,
-)
-from hf_genomics.evaluation.variant_effects.reference import ReferenceGenome
+from hf_genomics.evaluation.variant_effects.reference import ReferenceGenome, shortened
+from hf_genomics.evaluation.variant_effects.region_reader import RegionSource
 from hf_genomics.evaluation.variant_effects.resume import PartStore, sha256_of
 from hf_genomics.evaluation.variant_effects.scorers import VariantScorer, load_model, scorer_of
 from hf_genomics.evaluation.variant_effects.scores import Floats
+from hf_genomics.evaluation.variant_effects.sources import Block, Source, open_source
 from hf_genomics.evaluation.variant_effects.writers import require_free, scored_table, writer_of
 
 if TYPE_CHECKING:
@@ -125,6 +119,9 @@ def score_variants(
         raise ValueError("Give either variants or a region.")
     if output is None and (resume or overwrite or track is not None):
         raise ValueError("resume, overwrite and track are for an output file; give output.")
+    for name, number in (("batch_size", batch_size), ("rows_per_part", rows_per_part)):
+        if number is not None and number < 1:
+            raise ValueError(f"{name} is {number}; give 1 or more.")
     with ReferenceGenome(Path(fasta)) as genome:
         # Everything cheap first, so that a mistake does not wait for the model.
         source = open_source(variants, columns) if region is None else RegionSource(region, genome)
@@ -161,8 +158,6 @@ class _Run:
         self.source = source
         default = BASES_PER_PART if isinstance(source, RegionSource) else ROWS_PER_PART
         self.rows_per_part = default if rows_per_part is None else rows_per_part
-        if self.rows_per_part < 1:
-            raise ValueError(f"rows_per_part is {rows_per_part}; give 1 or more.")
         self.progress = progress
         self.counts: Counter[str] = Counter()
         self.num_rows = 0
@@ -170,7 +165,7 @@ class _Run:
 
     def frame(self, prefix: str) -> pd.DataFrame:
         names = [f"{prefix}{name}" for name in ["status", *self.scorer.columns]]
-        require_free(names, self.source.columns())
+        require_free(names, self.source.schema().names)
         tables = []
         for _, block in self._blocks():
             codes, scores = self._score(block)
@@ -179,7 +174,8 @@ class _Run:
         if not tables:
             none = np.empty((0, len(names) - 1))
             codes = np.empty(0, np.uint8)
-            tables = [scored_table(self._empty(), codes, none, names, self.scorer.precision)]
+            rows = self.source.schema().empty_table()
+            tables = [scored_table(rows, codes, none, names, self.scorer.precision)]
         frame = pa.concat_tables(tables).to_pandas()
         frame.attrs["counts"] = self._ordered_counts()
         return frame
@@ -192,7 +188,6 @@ class _Run:
             self.source,
             self.scorer.columns,
             self.scorer.precision,
-            empty=self._empty(),
             **options,
         )
         made_from = self._made_from() | dict(options) | {"output": "".join(output.suffixes[-2:])}
@@ -234,15 +229,6 @@ class _Run:
         for code, count in zip(numbers, counts, strict=True):
             self.counts[STATUSES[code]] += int(count)
         return codes, scores
-
-    def _empty(self) -> pa.Table:
-        """The table of the source without rows."""
-        if isinstance(self.source, RegionSource):
-            return RegionBlock(self.source.contig, 0, np.empty(0, np.uint8)).table()
-        for block in self.source.blocks(1):
-            return block.table().slice(0, 0)
-        columns = self.source.columns()
-        return pa.table({name: pa.array([], pa.string()) for name in columns})
 
     def _made_from(self) -> dict[str, Any]:
         """All that the bytes of the output depend on."""

@@ -17,19 +17,14 @@ from numpy.typing import NDArray
 
 from hf_genomics.data.tables import TABLE_SUFFIXES, table_suffix
 from hf_genomics.evaluation.variant_effects.alleles import CODES, MEANINGS, STATUSES, Status
-from hf_genomics.evaluation.variant_effects.readers import (
-    Block,
-    RegionBlock,
-    RegionSource,
-    Source,
-    VcfBlock,
-    VcfSource,
-    is_vcf,
-)
 from hf_genomics.evaluation.variant_effects.reference import require_pysam
+from hf_genomics.evaluation.variant_effects.region_reader import RegionBlock, RegionSource
 from hf_genomics.evaluation.variant_effects.scores import Floats
+from hf_genomics.evaluation.variant_effects.sources import Block, Source
+from hf_genomics.evaluation.variant_effects.vcf_reader import VcfBlock, VcfSource, is_vcf
 
 VCF_PREFIX = "HFG_"  # of the INFO fields, so that they meet no others
+SITE_SCORES = ("entropy", "site_rate", "expected_substitutions")  # the same for all alternatives
 TRACK_REDUCTIONS: dict[str, Callable[..., Any]] = {"min": np.min, "mean": np.mean, "max": np.max}
 ROW_GROUP = 1 << 19  # rows of a Parquet row group, at least
 BEDGRAPH_SUFFIXES = (".bedgraph", ".bg")
@@ -131,7 +126,7 @@ class TextTableWriter:
         self._delimiter = "," if table_suffix(output) == ".csv" else "\t"
         self._columns = columns
         self._precision = precision
-        self._header = self._lines([[*source.columns(), *columns]])
+        self._header = self._lines([[*source.schema().names, *columns]])
 
     def part(self, block: Block, codes: NDArray[np.uint8], scores: Floats) -> bytes:
         rows = block.table()
@@ -152,21 +147,20 @@ class TextTableWriter:
 class ParquetWriter:
     """Parquet; the columns of an input file keep their types."""
 
-    def __init__(self, columns: list[str], precision: np.dtype[Any], empty: pa.Table) -> None:
+    def __init__(self, columns: list[str], precision: np.dtype[Any], schema: pa.Schema) -> None:
         self._columns = columns
         self._precision = precision
-        self._empty = scored_table(
-            empty, np.empty(0, np.uint8), np.empty((0, len(columns) - 1)), columns, precision
-        )
+        none = np.empty(0, np.uint8), np.empty((0, len(columns) - 1))
+        self._schema = scored_table(schema.empty_table(), *none, columns, precision).schema
 
     def part(self, block: Block, codes: NDArray[np.uint8], scores: Floats) -> bytes:
         stream = io.BytesIO()
         table = scored_table(block.table(), codes, scores, self._columns, self._precision)
-        pq.write_table(table.cast(self._empty.schema), stream, compression="zstd")
+        pq.write_table(table.cast(self._schema), stream, compression="zstd")
         return stream.getvalue()
 
     def join(self, parts: list[Path], output: Path) -> None:
-        with pq.ParquetWriter(output, self._empty.schema, compression="zstd") as writer:
+        with pq.ParquetWriter(output, self._schema, compression="zstd") as writer:
             waiting: list[pa.Table] = []
             for part in parts:
                 waiting.append(pq.read_table(part, partitioning=None))
@@ -182,35 +176,35 @@ class BedGraphWriter:
 
     Args:
         output: The file.
-        track: A score that all alternatives of a site share, or `min_`, `mean_` or `max_` and a
-            score, over the alternatives.
+        track: A score that the alternatives of a site share, or `min_`, `mean_` or `max_` and any
+            score, over the alternatives; the expected substitutions if None.
         columns: The scores.
 
     Raises:
-        ValueError: There is no such score.
+        ValueError: There is no such score, or it differs between alternatives.
     """
 
-    def __init__(self, output: Path, track: str, columns: list[str]) -> None:
+    def __init__(self, output: Path, track: str | None, columns: list[str]) -> None:
         self._compressed = output.suffix.lower() == ".gz"
-        reduction, _, name = track.partition("_")
-        if track in columns:
-            reduction, name = "mean", track
+        track = track or "expected_substitutions"
+        shared = [name for name in columns if name in SITE_SCORES]
+        reduction, _, name = ("mean", "", track) if track in shared else track.partition("_")
         if reduction not in TRACK_REDUCTIONS or name not in columns:
-            ways = ", ".join(f"{way}_SCORE" for way in TRACK_REDUCTIONS)
-            raise ValueError(f"track is {track!r}; give one of {', '.join(columns)}, or {ways}.")
+            ways = [f"{way}_{name}" for name in columns for way in TRACK_REDUCTIONS]
+            raise ValueError(
+                f"track is {track!r}; a base has one value of {', '.join([*shared, *ways])}."
+            )
         self._column = columns.index(name)
         self._reduce = TRACK_REDUCTIONS[reduction]
 
     def part(self, block: Block, codes: NDArray[np.uint8], scores: Floats) -> bytes:
         assert isinstance(block, RegionBlock)
-        values = scores[:, self._column]
-        known = ~np.isnan(values)
-        position, values = block.position[known], values[known]
-        sites, first = np.unique(position, return_index=True)
+        # A base that is known has three alternatives, one after the other.
+        values = self._reduce(scores[block.known, self._column].reshape(-1, 3), axis=1)
         lines = [
-            f"{block.contig}\t{site}\t{site + 1}\t{_number(self._reduce(group))}\n"
-            for site, group in zip(sites, np.split(values, first[1:]), strict=True)
-            if len(group)
+            f"{block.contig}\t{site}\t{site + 1}\t{_number(value)}\n"
+            for site, value in zip(block.position[block.known][::3], values, strict=True)
+            if not np.isnan(value)
         ]
         return "".join(lines).encode("utf-8")
 
@@ -226,7 +220,6 @@ def writer_of(
     *,
     prefix: str | None = None,
     track: str | None = None,
-    empty: pa.Table,
 ) -> Writer:
     """The writer of an output by its suffix.
 
@@ -238,7 +231,6 @@ def writer_of(
         prefix: Goes before the names of the new fields; `HFG_` for VCF and nothing for tables
             if None.
         track: What a bedGraph shows.
-        empty: The source's table without rows.
 
     Raises:
         ValueError: The suffix is unknown or does not fit the source, or a name is taken.
@@ -256,16 +248,16 @@ def writer_of(
     if name.endswith(BEDGRAPH_SUFFIXES):
         if not isinstance(source, RegionSource):
             raise ValueError(f"{output}: bedGraph is written for a region only; write .tsv.")
-        return BedGraphWriter(output, track or next(iter(columns)), list(columns))
+        return BedGraphWriter(output, track, list(columns))
     if not table_suffix(output):
         raise ValueError(
             f"{output} has none of the suffixes .vcf, .vcf.gz, .bedgraph, .bedgraph.gz, "
             f"{', '.join(TABLE_SUFFIXES)} (text also with .gz)."
         )
     names = [f"{prefix or ''}{column}" for column in ["status", *columns]]
-    require_free(names, source.columns())
+    require_free(names, source.schema().names)
     if table_suffix(output) == ".parquet":
-        return ParquetWriter(names, precision, empty)
+        return ParquetWriter(names, precision, source.schema())
     return TextTableWriter(output, source, names, precision)
 
 

@@ -1,0 +1,73 @@
+"""Where variants come from, a block of rows at a time.
+
+A block keeps what its rows held, so that a writer can put out each of them again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from hf_genomics.data.tables import TABLE_SUFFIXES, table_suffix
+from hf_genomics.evaluation.variant_effects.alleles import Substitutions
+from hf_genomics.evaluation.variant_effects.reference import ReferenceGenome
+from hf_genomics.evaluation.variant_effects.table_reader import TableSource
+from hf_genomics.evaluation.variant_effects.vcf_reader import VcfSource, is_vcf
+
+
+class Block(Protocol):
+    """Some rows of the input, in its order."""
+
+    num_rows: int
+
+    def confirm(
+        self, genome: ReferenceGenome, *, context: tuple[int, int]
+    ) -> tuple[Substitutions, NDArray[np.uint8]]:
+        """The substitutions to score, and the status code of every allele."""
+        ...
+
+    def table(self) -> pa.Table:
+        """The rows as a table, one row for each allele."""
+        ...
+
+
+class Source(Protocol):
+    """Where variants come from."""
+
+    path: Path | None
+
+    def blocks(self, num_rows: int) -> Iterator[Block]:
+        """The input in order, at most `num_rows` rows at a time."""
+        ...
+
+    def schema(self) -> pa.Schema:
+        """Names and types of the columns of the blocks' tables."""
+        ...
+
+
+def open_source(variants: Any, names: Mapping[str, str] | None = None) -> Source:
+    """The source of a file by its suffix, of a pandas DataFrame or of a pyarrow table.
+
+    Raises:
+        ValueError: It is none of these.
+    """
+    if isinstance(variants, pa.Table):
+        return TableSource(variants, names)
+    if hasattr(variants, "to_dict") and hasattr(variants, "columns"):
+        return TableSource(pa.Table.from_pandas(variants, preserve_index=False), names)
+    path = Path(variants)
+    if is_vcf(path):
+        if names:
+            raise ValueError(f"columns are named for a table; {path} is VCF.")
+        return VcfSource(path)
+    if table_suffix(path):
+        return TableSource(path, names)
+    raise ValueError(
+        f"{path} is no file of variants by its name; use .vcf, .vcf.gz, .bcf or a table "
+        f"({', '.join(TABLE_SUFFIXES)}; text also with .gz)."
+    )

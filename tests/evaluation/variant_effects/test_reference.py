@@ -1,0 +1,133 @@
+"""Random access to FASTA files in every form."""
+
+import gzip
+import os
+
+import numpy as np
+import pysam
+import pytest
+
+from hf_genomics.evaluation.variant_effects import reference
+from hf_genomics.evaluation.variant_effects.reference import ReferenceGenome, encode
+from tests.evaluation.variant_effects.conftest import write_fasta
+
+
+def compressed(path, kind):
+    """A copy of a FASTA file, compressed in one of the ways."""
+    if kind == "plain":
+        return path
+    copy = path.with_suffix(".fa.gz")
+    if kind == "bgzip":
+        pysam.tabix_compress(str(path), str(copy), force=True)
+    else:
+        copy.write_bytes(gzip.compress(path.read_bytes()))
+    return copy
+
+
+@pytest.mark.parametrize("kind", ["plain", "bgzip", "gzip"])
+def test_every_form_has_the_same_bases(kind, sequences, tmp_path):
+    path = compressed(write_fasta(tmp_path / "ref.fa", sequences), kind)
+    with ReferenceGenome(path) as genome:
+        assert genome.lengths == {"chr1": 3000, "chr2": 200}
+        for name, sequence in sequences.items():
+            everything = genome.states(name, 0, len(sequence))
+            assert np.array_equal(everything, encode(sequence))
+        assert np.array_equal(genome.states("chr1", 990, 1510), encode(sequences["chr1"][990:1510]))
+
+
+@pytest.mark.parametrize("kind", ["plain", "bgzip", "gzip"])
+def test_nothing_is_left_beside_the_file(kind, sequences, tmp_path):
+    path = compressed(write_fasta(tmp_path / "ref.fa", sequences), kind)
+    before = sorted(tmp_path.iterdir())
+    with ReferenceGenome(path) as genome:
+        genome.states("chr2", 0, 5)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_gzip_says_how_to_save_the_copy(sequences, tmp_path, caplog):
+    path = compressed(write_fasta(tmp_path / "ref.fa", sequences), "gzip")
+    ReferenceGenome(path).close()
+    assert f"gunzip -c {path} | bgzip" in caplog.text
+
+
+def test_pages_are_put_together(monkeypatch, genome, sequences):
+    monkeypatch.setattr(reference, "PAGE", 7)
+    monkeypatch.setattr(reference, "PAGES_KEPT", 2)
+    assert np.array_equal(genome.states("chr2", 3, 100), encode(sequences["chr2"][3:100]))
+    assert np.array_equal(genome.states("chr2", 0, 10), encode(sequences["chr2"][:10]))
+
+
+def test_beyond_the_ends_is_n(genome, sequences):
+    around = genome.states("chr2", -3, 205)
+    assert np.array_equal(around, encode("NNN" + sequences["chr2"] + "NNNNN"))
+    assert genome.states("chr2", -9, -4).tolist() == [4] * 5
+    assert genome.states("chr2", 300, 303).tolist() == [4] * 3
+
+
+def test_letters_that_are_no_base_are_n():
+    assert encode("ACGTUacgtunRY-*").tolist() == [0, 1, 2, 3, 3, 0, 1, 2, 3, 3, 4, 4, 4, 4, 4]
+
+
+def test_index_beside_the_file_is_used_unless_it_is_older(sequences, tmp_path):
+    path = write_fasta(tmp_path / "ref.fa", sequences)
+    pysam.faidx(str(path))
+    index = tmp_path / "ref.fa.fai"
+    # A record that the file does not have tells who was read.
+    index.write_text(index.read_text() + "ghost\t10\t6\t60\t61\n")
+    with ReferenceGenome(path) as genome:
+        assert "ghost" in genome.lengths
+    os.utime(index, (0, 0))
+    with ReferenceGenome(path) as genome:
+        assert "ghost" not in genome.lengths
+
+
+def test_lines_of_changing_length_are_read(tmp_path):
+    path = tmp_path / "ragged.fa"
+    path.write_text(">a\nACG\nTTTTTTTT\nA\n\n>b\nGG\n")
+    with ReferenceGenome(path) as genome:
+        assert genome.lengths == {"a": 12, "b": 2}
+        assert np.array_equal(genome.states("a", 0, 12), encode("ACGTTTTTTTTA"))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "holds no FASTA record"),
+        (b"ACGT\n>a\nAC\n", "the first record must begin with a '>' header"),
+        (b">\nACGT\n>b\nA\nAAA\nA", "a header without name"),
+        (b">a\nACGT\n>a\nA\n", "the name 'a' for a second time"),
+    ],
+)
+def test_faulty_gzip_file_is_refused_with_the_reason(content, message, tmp_path):
+    path = tmp_path / "bad.fa.gz"
+    path.write_bytes(gzip.compress(content))
+    with pytest.raises(ValueError, match=message):
+        ReferenceGenome(path)
+
+
+@pytest.mark.parametrize("content", ["", "no fasta\n"])
+def test_faulty_plain_file_is_refused(content, tmp_path):
+    path = tmp_path / "bad.fa"
+    path.write_text(content)
+    with pytest.raises(ValueError, match="bad.fa"):
+        ReferenceGenome(path)
+
+
+def test_plain_file_that_names_a_contig_twice_is_refused(tmp_path):
+    path = tmp_path / "twice.fa"
+    path.write_text(">a\nACGT\n>a\nTTTT\n")
+    with pytest.raises(ValueError, match="the name 'a' for a second time"):
+        ReferenceGenome(path)
+
+
+@pytest.mark.parametrize("kind", ["bgzip", "gzip"])
+def test_file_that_is_cut_off_is_refused(kind, sequences, tmp_path):
+    path = compressed(write_fasta(tmp_path / "ref.fa", sequences), kind)
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(ValueError, match="cut off"):
+        ReferenceGenome(path)
+
+
+def test_file_that_is_not_there(tmp_path):
+    with pytest.raises(FileNotFoundError, match="absent.fa"):
+        ReferenceGenome(tmp_path / "absent.fa")

@@ -1,0 +1,99 @@
+"""Which model is scored how, and which is not."""
+
+import numpy as np
+import pytest
+import torch
+from transformers import BertConfig, BertForMaskedLM
+
+from hf_genomics import (
+    HyperbolicCNNConfig,
+    HyperbolicCNNForSequenceClassification,
+    HyperbolicCNNModel,
+    PhyloGPNForMaskedLM,
+)
+from hf_genomics.evaluation.variant_effects.classifier_scorer import ClassifierScorer
+from hf_genomics.evaluation.variant_effects.log_rate_scorer import LogRateScorer
+from hf_genomics.evaluation.variant_effects.model_identity import identity_of
+from hf_genomics.evaluation.variant_effects.scorers import load_model, scorer_of
+from tests.evaluation.variant_effects.conftest import tiny_phylogpn
+
+CNN = {"num_channels": 4, "embedding_dim": 6, "num_layers": 1, "max_length": 20}
+
+
+class Constant:
+    """A scorer of one's own: the reference state, whatever the context."""
+
+    columns = {"state": "the state of the reference"}
+    context = (0, 0)
+    precision = np.dtype(np.float32)
+    identity = {"name": "constant"}
+
+    def __call__(self, substitutions, genome):
+        return substitutions.reference[:, None].astype(float)
+
+
+def test_each_head_has_its_scorer(model):
+    classifier = HyperbolicCNNForSequenceClassification(HyperbolicCNNConfig(**CNN))
+    assert isinstance(scorer_of(model), LogRateScorer)
+    assert isinstance(scorer_of(classifier), ClassifierScorer)
+
+
+def test_scorer_of_your_own_is_taken_as_it_is():
+    scorer = Constant()
+    assert scorer_of(scorer) is scorer
+
+
+@pytest.mark.parametrize("options", [{"batch_size": 3}, {"embeddings": True}, {"window": 9}])
+def test_options_for_a_scorer_of_your_own_are_refused(options):
+    with pytest.raises(ValueError, match="are options of a model"):
+        scorer_of(Constant(), **options)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        lambda: HyperbolicCNNModel(HyperbolicCNNConfig(**CNN)),
+        lambda: BertForMaskedLM(
+            BertConfig(hidden_size=4, num_hidden_layers=1, num_attention_heads=1, vocab_size=8)
+        ),
+    ],
+)
+def test_model_without_a_score_says_what_to_load(model):
+    with pytest.raises(ValueError, match="No variant score is defined for .* Load PhyloGPNFor"):
+        scorer_of(model())
+
+
+def test_object_that_is_neither_model_nor_scorer():
+    with pytest.raises(ValueError, match="dict is neither a model nor a scorer"):
+        scorer_of({})
+
+
+def test_folder_is_loaded_with_the_head_it_was_saved_with(model_folder, tmp_path):
+    assert type(load_model(str(model_folder))) is PhyloGPNForMaskedLM
+    classifier = HyperbolicCNNForSequenceClassification(HyperbolicCNNConfig(**CNN))
+    classifier.save_pretrained(tmp_path)
+    loaded = load_model(str(tmp_path), dtype="float64", device="cpu")
+    assert type(loaded) is HyperbolicCNNForSequenceClassification
+    assert loaded.dtype == torch.float64
+    assert not loaded.training
+
+
+def test_folder_without_a_score_is_refused_before_it_is_loaded(tmp_path):
+    HyperbolicCNNModel(HyperbolicCNNConfig(**CNN)).save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match="No variant score is defined for HyperbolicCNNModel"):
+        load_model(str(tmp_path))
+
+
+def test_unknown_dtype_names_the_known_ones(model_folder):
+    with pytest.raises(ValueError, match="dtype is 'int8'; give one of float32, float64"):
+        load_model(str(model_folder), dtype="int8")
+
+
+def test_identity_follows_weights_and_configuration():
+    one, two = tiny_phylogpn(), tiny_phylogpn()
+    assert identity_of(one) == identity_of(two)
+    with torch.no_grad():
+        next(two.parameters()).flatten()[0] += 1e-6
+    assert identity_of(one)["weights"] != identity_of(two)["weights"]
+    assert identity_of(tiny_phylogpn(norm="group_norm"))["config"] != identity_of(one)["config"]
+    assert identity_of(one.double())["dtype"] != identity_of(two)["dtype"]
