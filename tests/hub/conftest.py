@@ -3,10 +3,13 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from huggingface_hub import close_session, constants
+
+from tests.hub.loopback_hub import LoopbackHub
 
 STRANGER = Path(__file__).with_name("stranger.py")
 # huggingface_hub 2.4 uploads large files by an argument that its httpx2 calls deprecated.
@@ -52,3 +55,23 @@ def run_in() -> Callable[[Path, str, Mapping[str, str]], None]:
         assert done.returncode == 0, f"{done.stdout}{done.stderr}"
 
     return run
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[LoopbackHub]:
+    """A Hub of its own for a test, which `huggingface_hub` in this process talks to."""
+    with LoopbackHub().running() as hub:
+        for name, value in hub.environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(constants, "ENDPOINT", hub.url)
+        monkeypatch.setattr(
+            constants,
+            "HUGGINGFACE_CO_URL_TEMPLATE",
+            hub.url + "/{repo_id}/resolve/{revision}/{filename}",
+        )
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub cache"))
+        close_session()  # the client of an earlier test, with its connections
+        yield hub
+        close_session()

@@ -1,16 +1,18 @@
 """A Hugging Face Hub on this machine's loopback, for clients that talk real HTTP.
 
 Repositories live in memory. It answers what `huggingface_hub`, Transformers and Trainer ask for to
-create, push to, list and read repositories; large files travel by the LFS protocol.
+create, push to, list and read repositories, with branches and pull requests; large files travel
+by the LFS protocol, whole or in parts. It fails where a test tells it to (`Fault`).
 """
 
 import base64
 import hashlib
 import json
 import re
+import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -28,26 +30,49 @@ class Repository:
     commits: list[tuple[str, dict[str, bytes]]] = field(default_factory=list)
     private: bool = False
     messages: list[str] = field(default_factory=list)
+    branches: dict[str, str] = field(default_factory=dict)  # name to commit
+    proposals: list[str] = field(default_factory=list)  # titles; number n is branch refs/pr/n
 
     @property
     def files(self) -> dict[str, bytes]:
-        return self.commits[-1][1]
+        return self.at("main")[1]
 
-    def commit(self, files: dict[str, bytes], message: str) -> str:
+    def commit(self, files: dict[str, bytes], message: str, branch: str = "main") -> str:
         sha = hashlib.sha1(f"{len(self.commits)} {sorted(files)} {message}".encode()).hexdigest()
         self.commits.append((sha, files))
         self.messages.append(message)
+        self.branches[branch] = sha
         return sha
 
     def at(self, revision: str) -> tuple[str, dict[str, bytes]]:
-        """The commit that a branch (only `main` exists) or a hash names.
+        """The commit that a branch or a hash names.
 
         Raises:
-            LookupError: there is none.
+            StopIteration: there is none.
         """
-        if revision == "main":
-            return self.commits[-1]
-        return next(commit for commit in self.commits if commit[0] == revision)
+        sha = self.branches.get(revision, revision)
+        return next(commit for commit in self.commits if commit[0] == sha)
+
+
+@dataclass
+class Fault:
+    """How the requests of one kind fail, `times` times, before they are answered.
+
+    Attributes:
+        method: of the request.
+        path: pattern that its path contains.
+        status: what is answered; None cuts the connection instead.
+        headers: of the answer.
+        afterwards: do what is asked, and only then fail; else half of the body is read.
+        times: how often.
+    """
+
+    method: str
+    path: str
+    status: int | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    afterwards: bool = False
+    times: int = 1
 
 
 class LoopbackHub:
@@ -55,11 +80,21 @@ class LoopbackHub:
 
     Args:
         port: the port it listens on, 0 for a free one.
+
+    Attributes:
+        repositories: by `user/name`, data sets by `datasets/user/name`.
+        part_size: bytes of one part of a large file; None lets it come whole.
+        faults: what is still to fail.
+        requests: method and path of every request, oldest first.
     """
 
     def __init__(self, port: int = 0):
         self.repositories: dict[str, Repository] = {}
         self.large_files: dict[str, bytes] = {}
+        self.parts: dict[tuple[str, int], bytes] = {}
+        self.part_size: int | None = None
+        self.faults: list[Fault] = []
+        self.requests: list[tuple[str, str]] = []
         self.lock = threading.Lock()
         handler = type("Handler", (HubRequest,), {"hub": self})
         self.server = ThreadingHTTPServer(("127.0.0.1", port), handler)
@@ -112,28 +147,62 @@ class HubRequest(BaseHTTPRequestHandler):
 
     hub: LoopbackHub
     protocol_version = "HTTP/1.1"
+    silent = False  # the answer is not sent
 
     def log_message(self, format: str, *args: Any) -> None:
         """Says nothing: the output belongs to the test."""
 
     def answer(self) -> None:
         path = unquote(urlsplit(self.path).path)
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.hub.requests.append((self.command, path))
+        length = int(self.headers.get("Content-Length") or 0)
+        fault = self.fault_of(path)
+        if fault is not None and not fault.afterwards:
+            self.fail(fault, length)
+            return
+        body = self.rfile.read(length)
+        self.silent = fault is not None
         try:
             with self.hub.lock:
-                for method, pattern, handle in ROUTES:
-                    if self.command == method and (match := re.fullmatch(pattern, path)):
-                        if handle is not HubRequest.upload:
-                            self.authorize()
-                        handle(self, body, *match.groups())
-                        return
-            raise Refusal(404, "EntryNotFound")
+                self.dispatch(path, body)
         except Refusal as refusal:
             self.reply(refusal.body, refusal.status, {"X-Error-Code": refusal.code})
+        if fault is not None:
+            self.silent = False
+            self.fail(fault, 0)
+
+    def dispatch(self, path: str, body: bytes) -> None:
+        for method, pattern, handle in ROUTES:
+            if self.command == method and (match := re.fullmatch(pattern, path)):
+                if not path.startswith("/large-files/"):  # a signed address
+                    self.authorize()
+                handle(self, body, *match.groups())
+                return
+        raise Refusal(404, "EntryNotFound")
+
+    def fault_of(self, path: str) -> Fault | None:
+        with self.hub.lock:
+            for fault in self.hub.faults:
+                if fault.method == self.command and fault.times and re.search(fault.path, path):
+                    fault.times -= 1
+                    return fault
+        return None
+
+    def fail(self, fault: Fault, length: int) -> None:
+        if fault.status is not None:
+            self.rfile.read(length)
+            self.reply({"error": "told to fail"}, fault.status, fault.headers)
+            return
+        self.rfile.read(length // 2)
+        self.close_connection = True
+        with suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = answer
 
     def reply(self, body: Any, status: int = 200, headers: dict[str, str] | None = None) -> None:
+        if self.silent:
+            return
         raw = isinstance(body, bytes)
         content = body if raw else json.dumps(body).encode()
         self.send_response(status)
@@ -151,7 +220,7 @@ class HubRequest(BaseHTTPRequestHandler):
 
     def repository(self, name: str) -> Repository:
         try:
-            return self.hub.repositories[name]
+            return self.hub.repositories[name.removeprefix("models/")]
         except KeyError:
             raise Refusal(404, "RepoNotFound") from None
 
@@ -168,6 +237,8 @@ class HubRequest(BaseHTTPRequestHandler):
     def create(self, body: bytes) -> None:
         asked = json.loads(body)
         name = f"{asked.get('organization') or USER}/{asked['name']}"
+        if asked.get("type") == "dataset":
+            name = f"datasets/{name}"
         found = {"url": f"{self.hub.url}/{name}", "name": name, "id": name}
         if name in self.hub.repositories:
             raise Refusal(409, "RepoExists", found)
@@ -181,7 +252,7 @@ class HubRequest(BaseHTTPRequestHandler):
         sha, files = self.commit_of(name, revision or "main")
         self.reply(
             {
-                "id": name,
+                "id": "/".join(name.split("/")[-2:]),
                 "sha": sha,
                 "private": self.repository(name).private,
                 "gated": False,
@@ -214,7 +285,7 @@ class HubRequest(BaseHTTPRequestHandler):
         self.reply([entry(path, files[path]) for path in asked if path in files])
 
     def before_upload(self, body: bytes, name: str, revision: str) -> None:
-        files = self.repository(name).at(revision)[1]
+        files = self.commit_of(name, revision)[1]
         plan = []
         for file in json.loads(body)["files"]:
             path = file["path"]
@@ -226,9 +297,16 @@ class HubRequest(BaseHTTPRequestHandler):
     def large_batch(self, body: bytes, name: str) -> None:
         objects = []
         for item in json.loads(body)["objects"]:
-            link = {"href": f"{self.hub.url}/large-files/{item['oid']}"}
+            href = f"{self.hub.url}/large-files/{item['oid']}"
+            link: dict[str, Any] = {"href": href}
+            if self.hub.part_size is not None:
+                count = -(-item["size"] // self.hub.part_size)
+                link["header"] = {"chunk_size": str(self.hub.part_size)} | {
+                    f"{part:05d}": f"{href}/{part}" for part in range(1, count + 1)
+                }
             known = item["oid"] in self.hub.large_files
-            objects.append(item if known else item | {"actions": {"upload": link}})
+            actions = {"upload": link, "verify": {"href": f"{href}/verify"}}
+            objects.append(item if known else item | {"actions": actions})
         self.reply({"transfer": "basic", "objects": objects})
 
     def upload(self, body: bytes, oid: str) -> None:
@@ -237,19 +315,55 @@ class HubRequest(BaseHTTPRequestHandler):
         self.hub.large_files[oid] = body
         self.reply({})
 
+    def upload_part(self, body: bytes, oid: str, part: str) -> None:
+        self.hub.parts[oid, int(part)] = body
+        self.reply({}, headers={"ETag": f'"{hashlib.md5(body).hexdigest()}"'})
+
+    def join_parts(self, body: bytes, oid: str) -> None:
+        numbers = [part["partNumber"] for part in json.loads(body)["parts"]]
+        self.upload(b"".join(self.hub.parts.pop((oid, number)) for number in numbers), oid)
+
+    def verify(self, body: bytes, oid: str) -> None:
+        if json.loads(body)["size"] != len(self.hub.large_files.get(oid, b"")):
+            raise Refusal(404, "the file has not arrived")
+        self.reply({})
+
+    def branch(self, body: bytes, name: str, branch: str) -> None:
+        repository = self.repository(name)
+        if branch in repository.branches:
+            raise Refusal(409, "the branch exists")
+        repository.branches[branch] = repository.at("main")[0]
+        self.reply({})
+
+    def discussions(self, body: bytes, name: str) -> None:
+        """Pull requests; all are open and of the one user."""
+        titles = self.repository(name).proposals
+        kind, _, repo_id = name.partition("/")
+        found = [
+            {
+                "title": title,
+                "num": number,
+                "author": {"name": USER},
+                "createdAt": "2026-01-01T00:00:00.000Z",
+                "status": "open",
+                "repo": {"name": repo_id, "type": kind.removesuffix("s")},
+                "isPullRequest": True,
+            }
+            for number, title in enumerate(titles, start=1)
+        ]
+        self.reply({"discussions": found, "count": len(found), "start": 0})
+
     def commit(self, body: bytes, name: str, revision: str) -> None:
         repository = self.repository(name)
-        files, message = dict(repository.files), ""
+        head, before = self.commit_of(name, revision)
+        files, message = dict(before), ""
         for line in body.splitlines():
             operation = json.loads(line)
             value = operation["value"]
             match operation["key"]:
                 case "header":
                     message = value["summary"]
-                    if (
-                        value.get("parentCommit", repository.commits[-1][0])
-                        != (repository.commits[-1][0])
-                    ):
+                    if value.get("parentCommit", head) != head:
                         raise Refusal(412, "a commit has happened since")
                 case "file":
                     files[value["path"]] = base64.b64decode(value["content"])
@@ -262,8 +376,13 @@ class HubRequest(BaseHTTPRequestHandler):
                     files = {path: files[path] for path in files if not path.startswith(start)}
                 case other:
                     raise Refusal(400, f"unknown operation {other}")
-        sha = repository.commit(files, message)
-        self.reply({"commitOid": sha, "commitUrl": f"{self.hub.url}/{name}/commit/{sha}"})
+        answer, address = {}, f"{self.hub.url}/{name.removeprefix('models/')}"
+        if "create_pr=1" in self.path:
+            repository.proposals.append(message)
+            revision = f"refs/pr/{len(repository.proposals)}"
+            answer["pullRequestUrl"] = f"{address}/discussions/{len(repository.proposals)}"
+        sha = repository.commit(files, message, revision)
+        self.reply(answer | {"commitOid": sha, "commitUrl": f"{address}/commit/{sha}"})
 
     def resolve(self, body: bytes, name: str, revision: str, path: str) -> None:
         sha, files = self.commit_of(name, revision)
@@ -290,8 +409,8 @@ class HubRequest(BaseHTTPRequestHandler):
         self.reply({"errors": [], "warnings": []})
 
 
-NAME, REVISION = r"(?:datasets/)?([\w.-]+/[\w.-]+)", r"([^/]+)"
-API = r"/api/(?:models|datasets)/([\w.-]+/[\w.-]+)"
+NAME, REVISION = r"((?:datasets/)?[\w.-]+/[\w.-]+)", r"(refs/pr/\d+|[^/]+)"
+API = r"/api/((?:models/|datasets/)[\w.-]+/[\w.-]+)"
 Handler = Callable[..., None]
 ROUTES: list[tuple[str, str, Handler]] = [
     ("GET", "/api/whoami-v2", HubRequest.who_am_i),
@@ -304,6 +423,11 @@ ROUTES: list[tuple[str, str, Handler]] = [
     ("POST", f"{API}/commit/{REVISION}", HubRequest.commit),
     ("POST", f"/{NAME}.git/info/lfs/objects/batch", HubRequest.large_batch),
     ("PUT", r"/large-files/(\w+)", HubRequest.upload),
+    ("PUT", r"/large-files/(\w+)/(\d+)", HubRequest.upload_part),
+    ("POST", r"/large-files/(\w+)", HubRequest.join_parts),
+    ("POST", r"/large-files/(\w+)/verify", HubRequest.verify),
+    ("POST", f"{API}/branch/{REVISION}", HubRequest.branch),
+    ("GET", f"{API}/discussions", HubRequest.discussions),
     ("GET", f"/{NAME}/resolve/{REVISION}/(.+)", HubRequest.resolve),
     ("HEAD", f"/{NAME}/resolve/{REVISION}/(.+)", HubRequest.resolve),
     ("POST", "/api/validate-yaml", HubRequest.validate_card),

@@ -1,0 +1,167 @@
+"""One flat folder that is a complete repository of a model, proved before anybody sees it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoTokenizer
+
+from hf_genomics.evaluation.results import write_results
+from hf_genomics.models import FAMILIES
+
+from .cards import CARD, EXAMPLE, LICENSE, data_config, example_of, model_card, source_url
+from .checks import check_repository, files_of
+from .errors import PublishingError
+from .proof import auto_class_of, prove
+from .runs import CONFIG, RESULTS, STATE, Run, data_facts, read_run
+from .scores import SUMMARY, summarize
+from .scores_table import eval_results
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A folder that is ready for the Hub.
+
+    Attributes:
+        folder: where it is.
+        files: size in bytes by path.
+        differences: Auto class to the largest relative difference from the model of the run.
+    """
+
+    folder: Path
+    files: dict[str, int]
+    differences: dict[str, float]
+
+
+def export_model(
+    run_folder: str | Path,
+    target: str | Path,
+    *,
+    repo_id: str,
+    template: Path,
+    license_file: Path,
+    repeats: Sequence[str | Path] = (),
+) -> Exported:
+    """Writes and proves the repository of a trained model; all of it or nothing.
+
+    Args:
+        run_folder: written by `examples/finetune.py`.
+        target: folder to write; new, empty, or one that this function wrote before.
+        repo_id: `user/name`; the card and the example name it.
+        template: card of the model's family.
+        license_file: licence of the code.
+        repeats: folders of the same run with other seeds, for the spread of the scores.
+
+    Returns:
+        The folder, what is in it, and how the proof came out.
+
+    Raises:
+        PublishingError: a file or fact is missing, the card cannot be filled, a secret or a local
+            path would be published, or the folder does not load elsewhere as it does here.
+    """
+    target = Path(target).absolute()
+    check_target(target)
+    run = read_run(run_folder)
+    model, tokenizer = load(run)
+    aside = target.with_name(f".{target.name}.writing-{os.getpid()}")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    try:
+        model.save_pretrained(aside)
+        tokenizer.save_pretrained(aside)
+        shutil.copyfile(license_file, aside / LICENSE)
+        write_card(aside, run, [read_run(folder) for folder in repeats], template, repo_id)
+        check_repository(aside)
+        differences = prove(aside, repo_id, model, tokenizer)
+        shutil.rmtree(target, ignore_errors=True)
+        os.replace(aside, target)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    sizes = {path: file.stat().st_size for path, file in files_of(target).items()}
+    return Exported(target, sizes, differences)
+
+
+def check_target(target: Path) -> None:
+    """Raises PublishingError if `target` holds files that no export wrote."""
+    if target.is_file():
+        raise PublishingError(f"{target} is a file, but an export is a folder; name a folder.")
+    if target.is_dir() and any(target.iterdir()) and not (target / SUMMARY).is_file():
+        raise PublishingError(
+            f"{target} is not empty and no earlier export ({SUMMARY} is missing), so it is left "
+            "alone; name a new folder."
+        )
+
+
+def load(run: Run) -> tuple[Any, Any]:
+    """The model of a run by this package's classes, and its tokenizer.
+
+    Raises:
+        PublishingError: the model is of no family of this package, or weights are missing or left
+            over.
+    """
+    if run.config.get("model_type") not in {family.model_type for family in FAMILIES}:
+        raise PublishingError(
+            f"{run.folder} holds a model of type {run.config.get('model_type')!r}; this command "
+            f"publishes {', '.join(family.model_type for family in FAMILIES)}."
+        )
+    model, info = auto_class_of(run.config).from_pretrained(
+        run.folder, dtype="auto", output_loading_info=True
+    )
+    problems = [
+        f"{kind}: {', '.join(sorted(map(str, keys)))}" for kind, keys in info.items() if keys
+    ]
+    if problems:
+        raise PublishingError(f"The weights in {run.folder} do not fit the model:", problems)
+    return model.eval(), AutoTokenizer.from_pretrained(run.folder)
+
+
+def write_card(
+    folder: Path, run: Run, repeats: Sequence[Run], template: Path, repo_id: str
+) -> None:
+    """Results, card, example and leaderboard entries, beside a model that is saved already."""
+    sources = [
+        RESULTS,
+        *(f"all_results_seed_{other.results.get('seed')}.json" for other in repeats),
+    ]
+    runs = [run, *repeats]
+    for name, one in zip(sources, runs, strict=True):
+        write_results(folder / name, one.results)
+    write_results(folder / STATE, run.state)
+    summary = summarize([one.results for one in runs], sources)
+    write_results(folder / SUMMARY, summary)
+    data = data_facts(run)
+    card = model_card(folder, run, data, template, repo_id)
+    (folder / CARD).write_text(card, encoding="utf-8")
+    (folder / EXAMPLE).write_text(example_of(card), encoding="utf-8")
+    entries = eval_results(summary, data, data_config(run), source_url(repo_id, RESULTS))
+    for name, text in entries.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def file_list(files: dict[str, int]) -> str:
+    """Sizes and paths, one a line, and the sum."""
+    lines = [f"{size_of(size):>10}  {path}" for path, size in files.items()]
+    return "\n".join([*lines, f"{size_of(sum(files.values())):>10}  in {len(files)} files"])
+
+
+def size_of(size: float) -> str:
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"
+
+
+def model_type_of(run_folder: str | Path) -> str:
+    """`model_type` of a run, for the choice of its template."""
+    file = Path(run_folder) / CONFIG
+    if not file.is_file():
+        raise PublishingError(f"{run_folder} has no {CONFIG}, so it holds no model.")
+    return str(json.loads(file.read_text(encoding="utf-8")).get("model_type"))

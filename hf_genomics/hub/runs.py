@@ -1,0 +1,156 @@
+"""What a training run left behind, made fit to be published: no path of the machine it ran on."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .errors import PublishingError
+
+CONFIG, RESULTS, STATE = "config.json", "all_results.json", "trainer_state.json"
+FACTS = "card.yaml"  # written by hand beside a run: what no file of the run says
+
+# A path from the root, the home folder or a drive; not the inside of a URL or of a relative path.
+_LOCAL_PATH = re.compile(r"(?<![\w.:/\\~-])(?:~|[A-Za-z]:)?[/\\](?:[\w.@+~-]+[/\\])*([\w.@+~-]+)")
+_HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A folder written by `examples/finetune.py`, or another that writes the same files.
+
+    Attributes:
+        folder: where it is.
+        config: `config.json`.
+        results: `all_results.json`, local paths shortened to `path/to/<name>`.
+        state: `trainer_state.json`, shortened alike.
+        facts: `card.yaml`: `license` of the weights and, under `data`, what is said below.
+    """
+
+    folder: Path
+    config: dict[str, Any]
+    results: dict[str, Any]
+    state: dict[str, Any]
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """The training data, as a card names them.
+
+    Attributes:
+        name: for people.
+        license: SPDX-like, as the Hub spells it; of the data, not of the weights.
+        origin: a URL, or how the data were made.
+        hub_id: `user/name` of the data set on the Hub, None where it is not there.
+    """
+
+    name: str
+    license: str
+    origin: str
+    hub_id: str | None = None
+
+
+def read_run(folder: str | Path) -> Run:
+    """Reads the files of a run.
+
+    Raises:
+        PublishingError: one is missing or unreadable; all that are missing are named.
+    """
+    folder = Path(folder)
+    missing = [name for name in (CONFIG, RESULTS, STATE) if not (folder / name).is_file()]
+    if missing:
+        raise PublishingError(
+            f"{folder} is not the folder of a finished run:",
+            [f"{name} is missing; examples/finetune.py writes it" for name in missing],
+        )
+    facts = read_yaml(folder / FACTS) if (folder / FACTS).is_file() else {}
+    return Run(
+        folder=folder,
+        config=read_json(folder / CONFIG),
+        results=shorten_paths(read_json(folder / RESULTS)),
+        state=shorten_paths(read_json(folder / STATE)),
+        facts=facts,
+    )
+
+
+def data_facts(run: Run) -> DataFacts:
+    """What is known of the data of a run: from `card.yaml`, else from the data set's own card.
+
+    Raises:
+        PublishingError: a fact is not to be found; the message shows the lines to write.
+    """
+    # The path as it is on this machine: the shortened one of `run.results` leads nowhere.
+    raw = read_json(run.folder / RESULTS).get("data_arguments", {})
+    name = str(raw.get("dataset_name") or "")
+    known: dict[str, Any] = {}
+    if name and Path(name).is_dir():
+        known = _facts_of_folder(Path(name))
+    elif _HUB_ID.fullmatch(name):
+        known = {"hub_id": name, "origin": f"https://huggingface.co/datasets/{name}"}
+    known |= {key: value for key, value in run.facts.get("data", {}).items() if value}
+    if "origin" not in known and "hub_id" in known:
+        known["origin"] = f"https://huggingface.co/datasets/{known['hub_id']}"
+    missing = [key for key in ("name", "license", "origin") if not known.get(key)]
+    if missing:
+        raise PublishingError(
+            f"The card cannot say what the model was trained on. Write {run.folder / FACTS}:\n"
+            "data:\n  name: <name of the data>\n  license: <licence of the data>\n"
+            "  origin: <URL, or how they were made>\n  hub_id: <user/name, if they are on the Hub>",
+            [f"data: {key} is not known" for key in missing],
+        )
+    return DataFacts(
+        name=str(known["name"]),
+        license=str(known["license"]),
+        origin=str(known["origin"]),
+        hub_id=known.get("hub_id"),
+    )
+
+
+def _facts_of_folder(folder: Path) -> dict[str, Any]:
+    """What the card and the provenance file of a data set on disk say."""
+    facts: dict[str, Any] = {}
+    if (folder / "README.md").is_file():
+        card = front_matter((folder / "README.md").read_text(encoding="utf-8"))
+        facts |= {"name": card.get("pretty_name"), "license": card.get("license")}
+    if (folder / "provenance.json").is_file():
+        facts["origin"] = read_json(folder / "provenance.json").get("origin")
+    return {key: value for key, value in facts.items() if value}
+
+
+def shorten_paths(value: Any) -> Any:
+    """JSON with every absolute path in it cut to `path/to/<its last part>`."""
+    if isinstance(value, dict):
+        return {key: shorten_paths(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [shorten_paths(item) for item in value]
+    return _LOCAL_PATH.sub(r"path/to/\1", value) if isinstance(value, str) else value
+
+
+def front_matter(text: str) -> dict[str, Any]:
+    """The YAML block at the head of a card; empty if there is none."""
+    match = re.match(r"---\n(.*?)\n---\n", text, re.DOTALL)
+    found = yaml.safe_load(match[1]) if match else {}
+    return found if isinstance(found, dict) else {}
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise PublishingError(f"{path} is not JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise PublishingError(f"{path} holds {type(content).__name__}, but an object is needed.")
+    return content
+
+
+def read_yaml(path: Path) -> Any:
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except yaml.YAMLError as error:
+        raise PublishingError(f"{path} is not YAML: {error}") from None

@@ -1,0 +1,114 @@
+"""Scores of a model as cards and leaderboards want them, each traced to the file it was read from.
+
+The published checkpoint is one run with one seed. Runs of the same command with other seeds say how
+far its scores are to be trusted.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+from scipy.stats import norm, t
+
+from .errors import PublishingError
+
+SUMMARY = "results_summary.json"
+CONFIDENCE = 0.95
+SPLITS = ("test", "validation")
+METRIC_NAMES = {
+    "matthews_correlation": "Matthews correlation",
+    "f1_macro": "macro F1",
+    "accuracy": "accuracy",
+    "auroc": "AUROC",
+    "auprc": "AUPRC",
+    "pearson": "Pearson correlation",
+    "spearman": "Spearman correlation",
+    "mse": "mean squared error",
+    "loss": "loss",
+}
+
+
+def summarize(runs: Sequence[dict[str, Any]], sources: Sequence[str]) -> dict[str, Any]:
+    """Every score of the first run, with mean, spread and interval.
+
+    Over several seeds the interval is Student's for the mean, with standard deviations over n - 1.
+    With one seed only accuracy has an interval: Wilson's for a share of `rows[split]` rows.
+
+    Args:
+        runs: results of the published run, then those of the other seeds.
+        sources: the files they come from, in the same order.
+
+    Returns:
+        `confidence`, `sources`, `seeds`, and `scores` by key, such as `test_accuracy`: `value` of
+        the published run and where known `mean`, `standard_deviation`, `interval` and
+        `interval_of`.
+
+    Raises:
+        PublishingError: the runs differ in more than the seed, or two have the same seed.
+    """
+    _check_repeats(runs, sources)
+    scores = {}
+    for split in SPLITS:
+        for metric in METRIC_NAMES:
+            key = f"{split}_{metric}"
+            if key not in runs[0]:
+                continue
+            values = [run.get(key) for run in runs]
+            rows = (runs[0].get("rows") or {}).get(split)
+            scores[key] = {"value": values[0]} | _spread(metric, values, rows)
+    return {
+        "confidence": CONFIDENCE,
+        "sources": list(sources),
+        "seeds": [run.get("seed") for run in runs],
+        "scores": scores,
+    }
+
+
+def _spread(metric: str, values: list[Any], rows: int | None) -> dict[str, Any]:
+    if len(values) > 1 and None not in values:
+        mean, deviation = statistics.fmean(values), statistics.stdev(values)
+        reach = t.ppf((1 + CONFIDENCE) / 2, len(values) - 1) * deviation / math.sqrt(len(values))
+        return {
+            "mean": mean,
+            "standard_deviation": deviation,
+            "interval": [mean - reach, mean + reach],
+            "interval_of": "mean over seeds (Student)",
+        }
+    if metric == "accuracy" and rows and values[0] is not None:
+        return {"interval": wilson(values[0], rows), "interval_of": "rows of the split (Wilson)"}
+    return {}
+
+
+def wilson(share: float, rows: int) -> list[float]:
+    """Wilson's score interval of a share of `rows` independent rows, [low, high]."""
+    z = float(norm.ppf((1 + CONFIDENCE) / 2))
+    centre = (share + z * z / (2 * rows)) / (1 + z * z / rows)
+    reach = z * math.sqrt(share * (1 - share) / rows + z * z / (4 * rows * rows))
+    reach /= 1 + z * z / rows
+    return [centre - reach, centre + reach]
+
+
+def _check_repeats(runs: Sequence[dict[str, Any]], sources: Sequence[str]) -> None:
+    problems = []
+    for run, source in zip(runs[1:], sources[1:], strict=True):
+        for key in ("model_type", "num_parameters", "model_arguments", "data_arguments", "rows"):
+            if run.get(key) != runs[0].get(key):
+                problems.append(
+                    f"{source}: {key} is {run.get(key)}, of the published run {runs[0].get(key)}"
+                )
+    seeds = [run.get("seed") for run in runs]
+    if len(set(seeds)) < len(seeds):
+        problems.append(f"the seeds are {seeds}; give each run once")
+    if problems:
+        raise PublishingError("These runs are no repetitions with other seeds:", problems)
+
+
+def primary_metric(summary: dict[str, Any]) -> str:
+    """The metric that stands for a model where there is room for one: the first in the table."""
+    for metric in METRIC_NAMES:
+        if summary["scores"].get(f"test_{metric}", {}).get("value") is not None:
+            return metric
+    raise PublishingError("The results have no score of the test split; a card states one.")
