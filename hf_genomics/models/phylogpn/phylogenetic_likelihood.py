@@ -26,7 +26,10 @@ MAX_LOG_RATE = 150.0
 # Probabilities of a substitution below exp of this are computed in float64: the product of two
 # of them and its inverse would leave the range of float32.
 FLOAT32_LOG_PROBABILITY = -36.0
-CHUNK_SITES = 512
+# Bytes of the partial likelihoods that are worked on at once. A processor has to keep a few times
+# as much in its cache; a graphics processor is slowed by many small steps.
+CHUNK_BYTES = {"cpu": 1 << 22, "cuda": 1 << 29}
+LEAST_CHUNK_SITES = 64
 
 
 def f81_log_likelihood(
@@ -191,7 +194,8 @@ def _evaluate(
     states = leaf_states.reshape(-1, phylogeny.num_leaves)
     value, derivative = rates.new_zeros(len(rates)), torch.zeros_like(rates)
     for sites, dtype in _groups(rates, states, phylogeny, reference):
-        for chunk in sites.split(CHUNK_SITES) if len(sites) else ():
+        size = _chunk_sites(phylogeny, dtype, rates.device)
+        for chunk in sites.split(size) if len(sites) else ():
             # (n, 4) -> (4, n) and (n, S) -> (S, n): sites lie next to each other.
             w = rates[chunk].T.to(dtype).contiguous()
             columns = states[chunk].T.contiguous()
@@ -201,12 +205,22 @@ def _evaluate(
     return value.view(log_rates.shape[:-1]), derivative.view(log_rates.shape)
 
 
+def _chunk_sites(phylogeny: Phylogeny, dtype: torch.dtype, device: torch.device) -> int:
+    budget = CHUNK_BYTES.get(device.type, CHUNK_BYTES["cuda"])
+    return max(LEAST_CHUNK_SITES, budget // (4 * dtype.itemsize * phylogeny.num_nodes))
+
+
 def _groups(
     rates: Tensor, states: Tensor, phylogeny: Phylogeny, reference: int | None
 ) -> list[tuple[Tensor, torch.dtype]]:
     """Sites (N,) whose likelihood is not 1 anyway, and the precision to compute them in."""
     known = is_known(states)
-    counted = known.any(1) if reference is None else known[:, reference] & (known.sum(1) > 1)
+    if reference is None:
+        counted = known.any(1)
+    else:
+        has_reference = known[:, reference].clone()
+        known[:, reference] = False
+        counted = has_reference & known.any(1)
     if rates.dtype == torch.float64:
         return [(counted.nonzero()[:, 0], torch.float64)]
     shortest = math.log(max(min(phylogeny.lengths), MIN_BRANCH_LENGTH))
