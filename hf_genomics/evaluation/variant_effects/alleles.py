@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hf_genomics.data.sequence import BASES, IUPAC_CODES
-from hf_genomics.evaluation.variant_effects.reference import UNKNOWN, ReferenceGenome, encode
+from hf_genomics.evaluation.variant_effects.reference import UNKNOWN, IndexedGenome, encode
 
 LARGEST_POSITION = 1 << 62  # far beyond any contig, and fits where positions are kept
 COLUMNS = ("chrom", "pos", "ref", "alt")  # what a row of a table says of its alleles
@@ -134,7 +134,7 @@ def position_of(value: Any) -> int | None:
 
 
 def confirm(
-    alleles: Sequence[Allele], genome: ReferenceGenome, *, context: tuple[int, int]
+    alleles: Sequence[Allele], genome: IndexedGenome, *, context: tuple[int, int]
 ) -> tuple[Substitutions, NDArray[np.uint8]]:
     """Holds alleles against the reference, in the order of the genome.
 
@@ -166,7 +166,7 @@ def confirm(
     return Substitutions(tuple(names), contig_, site_, *states_, row_), codes
 
 
-def _confirmed_status(allele: Allele, genome: ReferenceGenome, context: tuple[int, int]) -> Status:
+def _confirmed_status(allele: Allele, genome: IndexedGenome, context: tuple[int, int]) -> Status:
     if allele.status is Status.MALFORMED:
         return allele.status
     length = genome.lengths.get(allele.contig)

@@ -13,7 +13,7 @@ from torch import Tensor
 from hf_genomics.evaluation.variant_effects.alleles import Substitutions
 from hf_genomics.evaluation.variant_effects.model_identity import identity_of, precision_of
 from hf_genomics.evaluation.variant_effects.model_windows import WindowReader, opposite, run_model
-from hf_genomics.evaluation.variant_effects.reference import ReferenceGenome
+from hf_genomics.evaluation.variant_effects.reference import IndexedGenome
 from hf_genomics.evaluation.variant_effects.scores import (
     EMBEDDING_SCORES,
     Floats,
@@ -78,7 +78,7 @@ class ClassifierScorer:
             "window": window,
         }
 
-    def __call__(self, substitutions: Substitutions, genome: ReferenceGenome) -> Floats:
+    def __call__(self, substitutions: Substitutions, genome: IndexedGenome) -> Floats:
         """Scores `(n, len(columns))`."""
         read = WindowReader(substitutions, genome, self.context)
         reference, alternative = read.both(self._outputs, self.max_positions)

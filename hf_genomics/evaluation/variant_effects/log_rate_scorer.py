@@ -17,7 +17,7 @@ from hf_genomics.evaluation.variant_effects.model_windows import (
     opposite,
     run_model,
 )
-from hf_genomics.evaluation.variant_effects.reference import UNKNOWN, ReferenceGenome
+from hf_genomics.evaluation.variant_effects.reference import UNKNOWN, IndexedGenome
 from hf_genomics.evaluation.variant_effects.scores import (
     EMBEDDING_SCORES,
     LOG_RATE_SCORES,
@@ -100,7 +100,7 @@ class LogRateScorer:
             "share": self.share,
         }
 
-    def __call__(self, substitutions: Substitutions, genome: ReferenceGenome) -> Floats:
+    def __call__(self, substitutions: Substitutions, genome: IndexedGenome) -> Floats:
         """Scores `(n, 4)` or, with embeddings, `(n, 6)`."""
         rates = self.log_rates(substitutions, genome)
         states = substitutions.reference, substitutions.alternative
@@ -111,7 +111,7 @@ class LogRateScorer:
             columns.append(embedding_distances(*outputs))
         return np.concatenate(columns, 1)
 
-    def log_rates(self, substitutions: Substitutions, genome: ReferenceGenome) -> Floats:
+    def log_rates(self, substitutions: Substitutions, genome: IndexedGenome) -> Floats:
         """Log rates `(n, 4)` of the reference at the site of each substitution."""
         out = np.empty((len(substitutions), 4), np.float64)
         chunks = self._chunks(substitutions)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hf_genomics.evaluation.variant_effects.alleles import Substitutions
-from hf_genomics.evaluation.variant_effects.reference import ReferenceGenome
+from hf_genomics.evaluation.variant_effects.reference import IndexedGenome
 from hf_genomics.evaluation.variant_effects.scores import Floats
 
 COMPLEMENT = (3, 2, 1, 0, 4)  # state to state: A-T, C-G, N
@@ -27,7 +27,7 @@ class WindowReader:
     """
 
     def __init__(
-        self, substitutions: Substitutions, genome: ReferenceGenome, context: tuple[int, int]
+        self, substitutions: Substitutions, genome: IndexedGenome, context: tuple[int, int]
     ) -> None:
         self.substitutions = substitutions
         self.genome = genome

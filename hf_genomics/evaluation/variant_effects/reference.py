@@ -49,7 +49,7 @@ def require_pysam() -> ModuleType:
     return module
 
 
-class ReferenceGenome:
+class IndexedGenome:
     """The contigs of a FASTA file; a context manager that closes what it opened.
 
     An index (`.fai`, and `.gzi` for bgzip) that lies beside the file and is not older is used;
@@ -98,7 +98,7 @@ class ReferenceGenome:
         self._file.close()
         self._folder.cleanup()
 
-    def __enter__(self) -> ReferenceGenome:
+    def __enter__(self) -> IndexedGenome:
         return self
 
     def __exit__(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hf_genomics.data.sequence import BASES
 from hf_genomics.evaluation.variant_effects.alleles import CODES, Status, Substitutions
-from hf_genomics.evaluation.variant_effects.reference import UNKNOWN, ReferenceGenome, shortened
+from hf_genomics.evaluation.variant_effects.reference import UNKNOWN, IndexedGenome, shortened
 
 
 class RegionSource:
@@ -28,7 +28,7 @@ class RegionSource:
 
     path: Path | None = None
 
-    def __init__(self, region: str, genome: ReferenceGenome) -> None:
+    def __init__(self, region: str, genome: IndexedGenome) -> None:
         self.contig, self.start, self.end = parse_region(region, genome)
         self._genome = genome
 
@@ -71,7 +71,7 @@ class RegionBlock:
         return self.start + self._site
 
     def confirm(
-        self, genome: ReferenceGenome, *, context: tuple[int, int]
+        self, genome: IndexedGenome, *, context: tuple[int, int]
     ) -> tuple[Substitutions, NDArray[np.uint8]]:
         position = self.position
         inside = (position >= context[0]) & (position + context[1] < genome.lengths[self.contig])
@@ -101,7 +101,7 @@ class RegionBlock:
         )
 
 
-def parse_region(region: str, genome: ReferenceGenome) -> tuple[str, int, int]:
+def parse_region(region: str, genome: IndexedGenome) -> tuple[str, int, int]:
     """Contig, start and end, 0-based half-open, of `contig:start-end` (1-based, end included)."""
     contig, start, end = region, 1, None
     # The name of a contig may itself hold a colon.

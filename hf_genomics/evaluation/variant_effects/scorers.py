@@ -15,7 +15,7 @@ import torch
 from hf_genomics.evaluation.variant_effects.alleles import Substitutions
 from hf_genomics.evaluation.variant_effects.classifier_scorer import ClassifierScorer
 from hf_genomics.evaluation.variant_effects.log_rate_scorer import LogRateScorer
-from hf_genomics.evaluation.variant_effects.reference import ReferenceGenome
+from hf_genomics.evaluation.variant_effects.reference import IndexedGenome
 from hf_genomics.evaluation.variant_effects.scores import Floats
 from hf_genomics.models import FAMILIES
 
@@ -51,7 +51,7 @@ class VariantScorer(Protocol):
     @property
     def identity(self) -> Mapping[str, Any]: ...
 
-    def __call__(self, substitutions: Substitutions, genome: ReferenceGenome) -> Floats:
+    def __call__(self, substitutions: Substitutions, genome: IndexedGenome) -> Floats:
         """Scores `(n, len(columns))` of the substitutions, in their order."""
         ...
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from transformers.utils.logging import tqdm
 
 from hf_genomics.evaluation.variant_effects.alleles import CODES, STATUSES, Status
-from hf_genomics.evaluation.variant_effects.reference import ReferenceGenome, shortened
+from hf_genomics.evaluation.variant_effects.reference import IndexedGenome, shortened
 from hf_genomics.evaluation.variant_effects.region_reader import RegionSource
 from hf_genomics.evaluation.variant_effects.resume import PartStore, sha256_of
 from hf_genomics.evaluation.variant_effects.scorers import VariantScorer, load_model, scorer_of
@@ -122,7 +122,7 @@ def score_variants(
     for name, number in (("batch_size", batch_size), ("rows_per_part", rows_per_part)):
         if number is not None and number < 1:
             raise ValueError(f"{name} is {number}; give 1 or more.")
-    with ReferenceGenome(Path(fasta)) as genome:
+    with IndexedGenome(Path(fasta)) as genome:
         # Everything cheap first, so that a mistake does not wait for the model.
         source = open_source(variants, columns) if region is None else RegionSource(region, genome)
         scorer = _scorer(
@@ -148,7 +148,7 @@ class _Run:
     def __init__(
         self,
         scorer: VariantScorer,
-        genome: ReferenceGenome,
+        genome: IndexedGenome,
         source: Source,
         rows_per_part: int | None,
         progress: bool,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from hf_genomics.data.tables import TABLE_SUFFIXES, table_suffix
 from hf_genomics.evaluation.variant_effects.alleles import Substitutions
-from hf_genomics.evaluation.variant_effects.reference import ReferenceGenome
+from hf_genomics.evaluation.variant_effects.reference import IndexedGenome
 from hf_genomics.evaluation.variant_effects.table_reader import TableSource
 from hf_genomics.evaluation.variant_effects.vcf_reader import VcfSource, is_vcf
 
@@ -26,7 +26,7 @@ class Block(Protocol):
     num_rows: int
 
     def confirm(
-        self, genome: ReferenceGenome, *, context: tuple[int, int]
+        self, genome: IndexedGenome, *, context: tuple[int, int]
     ) -> tuple[Substitutions, NDArray[np.uint8]]:
         """The substitutions to score, and the status code of every allele."""
         ...

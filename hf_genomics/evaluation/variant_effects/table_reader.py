@@ -19,7 +19,7 @@ from hf_genomics.evaluation.variant_effects.alleles import (
     confirm,
     parse_alleles,
 )
-from hf_genomics.evaluation.variant_effects.reference import ReferenceGenome
+from hf_genomics.evaluation.variant_effects.reference import IndexedGenome
 
 _ALIASES = {"chromosome": "chrom", "contig": "chrom", "position": "pos"}
 
@@ -89,7 +89,7 @@ class TableBlock:
         return [one for alleles in parsed for one in alleles], owners
 
     def confirm(
-        self, genome: ReferenceGenome, *, context: tuple[int, int]
+        self, genome: IndexedGenome, *, context: tuple[int, int]
     ) -> tuple[Substitutions, NDArray[np.uint8]]:
         return confirm(self._alleles[0], genome, context=context)
 

@@ -22,7 +22,7 @@ from hf_genomics.evaluation.variant_effects.alleles import (
     position_of,
 )
 from hf_genomics.evaluation.variant_effects.reference import (
-    ReferenceGenome,
+    IndexedGenome,
     compression,
     require_pysam,
 )
@@ -110,7 +110,7 @@ class VcfBlock:
         return [parse_alleles(row[0], row[1], row[3], row[4] or ".") for row in self.fields]
 
     def confirm(
-        self, genome: ReferenceGenome, *, context: tuple[int, int]
+        self, genome: IndexedGenome, *, context: tuple[int, int]
     ) -> tuple[Substitutions, NDArray[np.uint8]]:
         return confirm([one for row in self.alleles for one in row], genome, context=context)
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from hf_genomics import PhyloGPNConfig, PhyloGPNForMaskedLM
-from hf_genomics.evaluation.variant_effects.reference import ReferenceGenome
+from hf_genomics.evaluation.variant_effects.reference import IndexedGenome
 
 BASES = "ACGT"
 VCF_HEADER = (
@@ -36,7 +36,7 @@ def fasta(sequences: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture
 def genome(fasta: Path):
-    with ReferenceGenome(fasta) as opened:
+    with IndexedGenome(fasta) as opened:
         yield opened
 
 

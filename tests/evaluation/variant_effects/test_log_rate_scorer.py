@@ -8,7 +8,7 @@ from hf_genomics import DNATokenizer
 from hf_genomics.data.sequence import reverse_complement
 from hf_genomics.evaluation.variant_effects.alleles import confirm, parse_alleles
 from hf_genomics.evaluation.variant_effects.log_rate_scorer import LogRateScorer
-from hf_genomics.evaluation.variant_effects.reference import ReferenceGenome
+from hf_genomics.evaluation.variant_effects.reference import IndexedGenome
 from tests.evaluation.variant_effects.conftest import tiny_phylogpn, write_fasta
 
 EXACT = {"rtol": 0, "atol": 1e-10}
@@ -154,7 +154,7 @@ def test_averaged_strands_score_a_variant_as_its_opposite(
     complement = dict(zip("ACGT", "TGCA", strict=True))
     opposite_rows = [(c, length - p + 1, complement[r], complement[a]) for c, p, r, a in rows]
     forward = substitutions_of(rows, genome, 12)
-    with ReferenceGenome(write_fasta(tmp_path / "rc.fa", opposite)) as other:
+    with IndexedGenome(write_fasta(tmp_path / "rc.fa", opposite)) as other:
         backward = substitutions_of(opposite_rows, other, 12)
         scorer = LogRateScorer(untied, rc_average=True, embeddings=embeddings)
         here, there = scorer(forward, genome), scorer(backward, other)

@@ -8,7 +8,7 @@ import pysam
 import pytest
 
 from hf_genomics.evaluation.variant_effects import reference
-from hf_genomics.evaluation.variant_effects.reference import ReferenceGenome, encode
+from hf_genomics.evaluation.variant_effects.reference import IndexedGenome, encode
 from tests.evaluation.variant_effects.conftest import write_fasta
 
 
@@ -27,7 +27,7 @@ def compressed(path, kind):
 @pytest.mark.parametrize("kind", ["plain", "bgzip", "gzip"])
 def test_every_form_has_the_same_bases(kind, sequences, tmp_path):
     path = compressed(write_fasta(tmp_path / "ref.fa", sequences), kind)
-    with ReferenceGenome(path) as genome:
+    with IndexedGenome(path) as genome:
         assert genome.lengths == {"chr1": 3000, "chr2": 200}
         for name, sequence in sequences.items():
             everything = genome.states(name, 0, len(sequence))
@@ -39,14 +39,14 @@ def test_every_form_has_the_same_bases(kind, sequences, tmp_path):
 def test_nothing_is_left_beside_the_file(kind, sequences, tmp_path):
     path = compressed(write_fasta(tmp_path / "ref.fa", sequences), kind)
     before = sorted(tmp_path.iterdir())
-    with ReferenceGenome(path) as genome:
+    with IndexedGenome(path) as genome:
         genome.states("chr2", 0, 5)
     assert sorted(tmp_path.iterdir()) == before
 
 
 def test_gzip_says_how_to_save_the_copy(sequences, tmp_path, caplog):
     path = compressed(write_fasta(tmp_path / "ref.fa", sequences), "gzip")
-    ReferenceGenome(path).close()
+    IndexedGenome(path).close()
     assert f"gunzip -c {path} | bgzip" in caplog.text
 
 
@@ -74,17 +74,17 @@ def test_index_beside_the_file_is_used_unless_it_is_older(sequences, tmp_path):
     index = tmp_path / "ref.fa.fai"
     # A record that the file does not have tells who was read.
     index.write_text(index.read_text() + "ghost\t10\t6\t60\t61\n")
-    with ReferenceGenome(path) as genome:
+    with IndexedGenome(path) as genome:
         assert "ghost" in genome.lengths
     os.utime(index, (0, 0))
-    with ReferenceGenome(path) as genome:
+    with IndexedGenome(path) as genome:
         assert "ghost" not in genome.lengths
 
 
 def test_lines_of_changing_length_are_read(tmp_path):
     path = tmp_path / "ragged.fa"
     path.write_text(">a\nACG\nTTTTTTTT\nA\n\n>b\nGG\n")
-    with ReferenceGenome(path) as genome:
+    with IndexedGenome(path) as genome:
         assert genome.lengths == {"a": 12, "b": 2}
         assert np.array_equal(genome.states("a", 0, 12), encode("ACGTTTTTTTTA"))
 
@@ -102,7 +102,7 @@ def test_faulty_gzip_file_is_refused_with_the_reason(content, message, tmp_path)
     path = tmp_path / "bad.fa.gz"
     path.write_bytes(gzip.compress(content))
     with pytest.raises(ValueError, match=message):
-        ReferenceGenome(path)
+        IndexedGenome(path)
 
 
 @pytest.mark.parametrize("content", ["", "no fasta\n"])
@@ -110,14 +110,14 @@ def test_faulty_plain_file_is_refused(content, tmp_path):
     path = tmp_path / "bad.fa"
     path.write_text(content)
     with pytest.raises(ValueError, match="bad.fa"):
-        ReferenceGenome(path)
+        IndexedGenome(path)
 
 
 def test_plain_file_that_names_a_contig_twice_is_refused(tmp_path):
     path = tmp_path / "twice.fa"
     path.write_text(">a\nACGT\n>a\nTTTT\n")
     with pytest.raises(ValueError, match="the name 'a' for a second time"):
-        ReferenceGenome(path)
+        IndexedGenome(path)
 
 
 @pytest.mark.parametrize("kind", ["bgzip", "gzip"])
@@ -125,9 +125,9 @@ def test_file_that_is_cut_off_is_refused(kind, sequences, tmp_path):
     path = compressed(write_fasta(tmp_path / "ref.fa", sequences), kind)
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(ValueError, match="cut off"):
-        ReferenceGenome(path)
+        IndexedGenome(path)
 
 
 def test_file_that_is_not_there(tmp_path):
     with pytest.raises(FileNotFoundError, match="absent.fa"):
-        ReferenceGenome(tmp_path / "absent.fa")
+        IndexedGenome(tmp_path / "absent.fa")

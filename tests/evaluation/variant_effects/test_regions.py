@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from hf_genomics import score_variants
-from hf_genomics.evaluation.variant_effects.reference import ReferenceGenome
+from hf_genomics.evaluation.variant_effects.reference import IndexedGenome
 from hf_genomics.evaluation.variant_effects.region_reader import parse_region
 from tests.evaluation.variant_effects.conftest import write_fasta
 
@@ -137,6 +137,6 @@ def test_region_on_no_contig_is_refused(text, genome):
 
 def test_name_of_a_contig_may_hold_a_colon(tmp_path):
     path = write_fasta(tmp_path / "colon.fa", {"chr17:100-200": "ACGT" * 25})
-    with ReferenceGenome(path) as genome:
+    with IndexedGenome(path) as genome:
         assert parse_region("chr17:100-200", genome) == ("chr17:100-200", 0, 100)
         assert parse_region("chr17:100-200:5-9", genome) == ("chr17:100-200", 4, 9)
