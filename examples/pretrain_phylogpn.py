@@ -60,6 +60,13 @@ def main() -> None:
         split: AlignmentWindows(rows, data_args.window, flank=config.flank)
         for split, rows in alignment.splits.items()
     }
+    if data_args.other_references:  # another leaf's flanks are known only within a row
+        windows["train"] = AlignmentWindows(
+            alignment.splits["train"],
+            data_args.window + 2 * config.flank,
+            flank=config.flank,
+            stride=data_args.window,
+        )
     trainer = PhyloGPNTrainer(
         model=model,
         args=training_args,
@@ -70,6 +77,8 @@ def main() -> None:
             config.flank,
             reverse_complement=data_args.reverse_complement_probability,
             name_weights=data_args.weights() or None,
+            other_references=data_args.other_references,
+            reference_leaf=alignment.phylogeny.leaf_index(alignment.reference_leaf),
             seed=training_args.seed,
         ),
         eval_collator=AlignmentCollator(data_args.window, config.flank),

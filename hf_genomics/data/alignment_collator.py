@@ -16,6 +16,9 @@ from torch import Tensor
 
 UNKNOWN = 4  # token of N, state of a gap or an unknown base
 IGNORED = -100  # label of a site that is not counted
+LEAST_KNOWN = (
+    0.8  # share of the sites of a row that a leaf must know for the row to be read from it
+)
 
 
 def _base_codes() -> NDArray[np.uint8]:
@@ -41,6 +44,13 @@ class AlignmentCollator:
     of workers, repeats them. Shuffling puts a row into other company in every epoch, which gives it
     a new draw; with one row per batch use `AlignmentWindows` with a `stride` instead.
 
+    By reversibility the likelihood may be conditioned on any leaf, so with `other_references` a row
+    is turned now and then into the sequence of one of its other leaves: drawn evenly among those
+    that are known at 4 of 5 sites, without the sites where it has a gap (or an unknown base) and
+    without its insertions, which a data set over one reference does not hold. There is no context
+    beyond the row then, so give rows longer than a window by the flanks. `reference_leaves` tells
+    the model which leaf it is. A hundred species are a hundred related sequences to learn from.
+
     Args:
         window: sites of a window; None takes rows whole, padded to the longest of the batch.
         flank: sites of context on each side: half of the model's receptive field.
@@ -49,6 +59,9 @@ class AlignmentCollator:
         reverse_complement: share of windows that are read from the other strand, 0 to 1.
         name_weights: weight of every site of a row by its `name`; 1 for names that are not there.
         weight_column: column that holds a row's weight, or one for each of its bases (n,).
+        other_references: share of the rows that are read from another leaf than the reference, 0 to
+            1; see below. Needs `reference_leaf`.
+        reference_leaf: position of the leaf whose bases are `sequence`.
         return_attention_mask: give `attention_mask`, 0 where the reference is not known to go on.
         seed: of the draws.
 
@@ -67,6 +80,8 @@ class AlignmentCollator:
         reverse_complement: float = 0.0,
         name_weights: Mapping[str, float] | None = None,
         weight_column: str | None = None,
+        other_references: float = 0.0,
+        reference_leaf: int | None = None,
         return_attention_mask: bool = False,
         seed: int = 0,
     ) -> None:
@@ -85,6 +100,11 @@ class AlignmentCollator:
             raise ValueError(
                 f"The reverse-complement share is {reverse_complement}; give one from 0 to 1."
             )
+        if not 0 <= other_references <= 1 or (other_references and reference_leaf is None):
+            raise ValueError(
+                f"other_references is {other_references} with reference_leaf {reference_leaf}; "
+                "give a share from 0 to 1, and the position of the rows' own reference."
+            )
         self.window = window
         self.flank = flank
         self.sampling = sampling
@@ -92,22 +112,30 @@ class AlignmentCollator:
         self.reverse_complement = reverse_complement
         self.name_weights = name_weights
         self.weight_column = weight_column
+        self.other_references = other_references
+        self.reference_leaf = reference_leaf
         self.return_attention_mask = return_attention_mask
         self.seed = seed
 
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
         """`input_ids` int64 (B, W + 2F), N beyond the known reference; `labels` int8 (B, W, S),
         -100 at sites past the end of a row or without a known reference base; `attention_mask` and
-        float32 `position_weights` (B, W), 0 at sites that are not counted, if asked for."""
+        float32 `position_weights` (B, W), 0 at sites that are not counted, if asked for;
+        `reference_leaves` int64 (B,) if other references are."""
         window = self.window or max(len(row["sequence"]) for row in rows)
         random = np.random.default_rng([self.seed, *map(_row_key, rows)])
         batch: dict[str, list[NDArray]] = {}
         for row in rows:
             whole = self._whole_row(row)
-            for start in self._starts(len(row["sequence"]), window, random):
+            leaf = self.reference_leaf
+            if self.other_references and random.random() < self.other_references:
+                whole, leaf = _read_from_another_leaf(whole, leaf, random)
+            for start in self._starts(len(whole["states"]), window, random):
                 cut = self._cut(whole, start, window)
                 if random.random() < self.reverse_complement:
                     cut = _opposite_strand(cut)
+                if self.other_references:
+                    cut["reference_leaves"] = np.asarray(leaf)
                 for name, values in cut.items():
                     batch.setdefault(name, []).append(values)
         sizes = {labels.shape[1] for labels in batch["labels"]}
@@ -183,6 +211,28 @@ class AlignmentCollator:
 
 def _row_key(row: Mapping[str, Any]) -> int:
     return zlib.crc32(f"{row['name']}:{int(row['start'])}".encode())
+
+
+def _read_from_another_leaf(
+    row: dict[str, Any], leaf: int | None, random: np.random.Generator
+) -> tuple[dict[str, Any], int | None]:
+    """The row over the sites of a leaf drawn among those it may be read from, and that leaf."""
+    states = row["states"]
+    known = (states >= 0) & (states < UNKNOWN)
+    readable = known.mean(0) >= LEAST_KNOWN if len(states) else np.zeros(states.shape[1], bool)
+    readable[leaf] = False
+    leaves = readable.nonzero()[0]
+    if not len(leaves):
+        return row, leaf
+    other = int(random.choice(leaves))
+    kept = known[:, other]
+    weights = row["weights"]
+    return {
+        "context": states[kept, other].astype(np.uint8),
+        "offset": 0,
+        "states": states[kept],
+        "weights": None if weights is None else weights[kept],
+    }, other
 
 
 def _opposite_strand(cut: dict[str, NDArray]) -> dict[str, NDArray]:

@@ -79,6 +79,14 @@ class AlignmentArguments:
     reverse_complement_probability: float = field(
         default=0.5, metadata={"help": "Share of training examples read from the other strand."}
     )
+    other_references: float = field(
+        default=0.0,
+        metadata={
+            "help": "Share of training examples whose input is another leaf's sequence, at the "
+            "reference's sites; the likelihood is then conditional on that leaf. Helps where the "
+            "reference is short."
+        },
+    )
     name_weights: list[str] = field(
         default_factory=list,
         metadata={

@@ -94,11 +94,17 @@ def make_norm(config: PhyloGPNConfig, channels: int) -> SymmetricNorm:
     )
 
 
+def window_sum(x: Tensor, width: int) -> Tensor:
+    """Sums over `width` neighbours: `(B, L)` to `(B, L - width + 1)`."""
+    sums = F.pad(x.cumsum(1), (1, 0))
+    return sums[:, width:] - sums[:, :-width]
+
+
 def shrink(mask: Tensor | None, flank: int) -> Tensor | None:
     """Positions `(B, L - 2 * flank)` whose neighbours up to `flank` away are all in the mask."""
     if mask is None or flank == 0:
         return mask
-    return -F.max_pool1d(-mask, 2 * flank + 1, stride=1)
+    return (window_sum(mask, 2 * flank + 1) == 2 * flank + 1).to(mask.dtype)
 
 
 class PhyloGPNModel(PhyloGPNPreTrainedModel):
@@ -263,18 +269,17 @@ class PhyloGPNModel(PhyloGPNPreTrainedModel):
         else:
             table = self.embedding.table()[:NUM_BASES]
             x = inputs_embeds.to(table.dtype) @ table
-        mask = None if attention_mask is None else attention_mask.to(x.dtype)
+        mask = None if attention_mask is None else (attention_mask != 0).float()
         fill = self.embedding.table()[self.config.fill_token_id]
         if mask is not None:
-            x = x * mask[:, :, None]
-            x = x + (1 - mask)[:, :, None] * fill if same else x
+            x = torch.where(mask[:, :, None] != 0, x, fill if same else 0.0)
         if same:
             flank = self.config.flank
             ends = fill.expand(x.shape[0], flank, -1)
             x = torch.cat([ends, x, ends], 1)
             if mask is not None and self.config.norm == "group_norm":
                 # what is filled in around a sequence counts, as it does for one without padding
-                mask = F.max_pool1d(F.pad(mask, (2 * flank, 2 * flank)), 2 * flank + 1, stride=1)
+                mask = (window_sum(F.pad(mask, (2 * flank, 2 * flank)), 2 * flank + 1) > 0).float()
         return x, mask if self.config.norm == "group_norm" else None
 
     def _check_ids(self, input_ids: Tensor) -> None:
@@ -290,14 +295,15 @@ class PhyloGPNModel(PhyloGPNPreTrainedModel):
 
 def average_strands(given: Tensor, partners: Tensor) -> Tensor:
     """`(2 B, L', C)`, both strands and the same with partners exchanged, to their mean."""
-    return (given.chunk(2)[0] + partners.chunk(2)[1].flip(1)) / 2
+    one, other = given.unflatten(0, (2, -1))[0], partners.unflatten(0, (2, -1))[1]
+    return (one + other.flip(1)) / 2
 
 
 def output_mask(attention_mask: Tensor | None, config: PhyloGPNConfig) -> Tensor | None:
     """From the mask `(B, L)` of the input, `(B, L')` of the outputs a sequence has by itself."""
     if attention_mask is None:
         return None
-    mask = attention_mask.to(torch.float32)
+    mask = (attention_mask != 0).float()
     return mask if config.token_padding == "same" else shrink(mask, config.flank)
 
 
@@ -353,6 +359,7 @@ class PhyloGPNForMaskedLM(PhyloGPNPreTrainedModel):
         inputs_embeds: Tensor | None = None,
         labels: Tensor | None = None,
         position_weights: Tensor | None = None,
+        reference_leaves: Tensor | None = None,
         num_items_in_batch: Tensor | int | None = None,
         output_hidden_states: bool | None = None,
         **kwargs: Any,
@@ -367,6 +374,8 @@ class PhyloGPNForMaskedLM(PhyloGPNPreTrainedModel):
                 reference included: 0 to 3 are A, C, G, T, and 4 is a gap or unknown. A site
                 that does not count, one whose reference is unknown say, has -100 throughout.
             position_weights: `(B, L')`; 1 if `None`.
+            reference_leaves: `(B,)`, position of the leaf whose sequence each row of the input is;
+                `config.reference_leaf` if `None`.
             num_items_in_batch: labels other than -100 in all batches of an optimizer step,
                 S for every counted site; Trainer gives it. The counted sites of this
                 batch if `None`.
@@ -387,7 +396,9 @@ class PhyloGPNForMaskedLM(PhyloGPNPreTrainedModel):
         )
         if labels is None:
             return outputs
-        loss = self._loss(outputs.logits, labels, position_weights, num_items_in_batch)
+        loss = self._loss(
+            outputs.logits, labels, position_weights, reference_leaves, num_items_in_batch
+        )
         return PhyloGPNOutput(loss=loss, **outputs)
 
     def _loss(
@@ -395,6 +406,7 @@ class PhyloGPNForMaskedLM(PhyloGPNPreTrainedModel):
         logits: Tensor,
         labels: Tensor,
         position_weights: Tensor | None,
+        reference_leaves: Tensor | None,
         num_items_in_batch: Tensor | int | None,
     ) -> Tensor:
         if self.phylogeny is None or self.config.reference_leaf is None:
@@ -413,13 +425,16 @@ class PhyloGPNForMaskedLM(PhyloGPNPreTrainedModel):
                 f"position_weights must be {tuple(logits.shape[:2])}, one for each output "
                 f"position, got {tuple(position_weights.shape)}."
             )
+        reference: str | Tensor = self.config.reference_leaf
+        if reference_leaves is not None:
+            reference = reference_leaves[:, None].expand(logits.shape[:2])
         log_rates = logits.to(torch.promote_types(logits.dtype, torch.float32))
         with torch.autocast(logits.device.type, enabled=False):
             per_site = conditional_log_likelihood(
                 log_rates,
                 labels,
                 self.phylogeny,
-                reference_leaf=self.config.reference_leaf,
+                reference_leaf=reference,
                 substitution_model=make_substitution_model(self.config),
             )
         counted = (labels != -100).any(2)

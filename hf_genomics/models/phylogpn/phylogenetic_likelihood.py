@@ -92,7 +92,7 @@ def conditional_log_likelihood(
     leaf_states: Tensor,
     phylogeny: Phylogeny,
     *,
-    reference_leaf: str | int,
+    reference_leaf: str | int | Tensor,
     substitution_model: SubstitutionModel | None = None,
 ) -> Tensor:
     """Log-probability of the other leaves given the reference leaf: the loss is minus this.
@@ -103,7 +103,7 @@ def conditional_log_likelihood(
     Args:
         log_rates, leaf_states, phylogeny: As for `log_likelihood`.
         reference_leaf: Name of the leaf that the log rates were predicted from, or its position
-            among `phylogeny.leaf_names`.
+            among `phylogeny.leaf_names`; or integers (...), one position for each site.
         substitution_model: `F81()` unless given.
 
     Returns:
@@ -113,9 +113,26 @@ def conditional_log_likelihood(
         ValueError: Shapes or types do not fit, or there is no such leaf.
     """
     model = substitution_model or F81()
-    return _likelihood(
-        log_rates, leaf_states, phylogeny, model, phylogeny.leaf_index(reference_leaf)
-    )
+    if isinstance(reference_leaf, Tensor):
+        reference = _leaf_positions(reference_leaf, log_rates, phylogeny)
+    else:
+        position = phylogeny.leaf_index(reference_leaf)
+        reference = torch.full(log_rates.shape[:-1], position, device=log_rates.device)
+    return _likelihood(log_rates, leaf_states, phylogeny, model, reference)
+
+
+def _leaf_positions(leaves: Tensor, log_rates: Tensor, phylogeny: Phylogeny) -> Tensor:
+    if leaves.is_floating_point() or leaves.shape != log_rates.shape[:-1]:
+        raise ValueError(
+            f"reference_leaf is {leaves.dtype} of shape {tuple(leaves.shape)}; pass a name, a "
+            f"position, or integers of shape {tuple(log_rates.shape[:-1])}, one for each site."
+        )
+    if leaves.numel() and not 0 <= int(leaves.amin()) <= int(leaves.amax()) < phylogeny.num_leaves:
+        raise ValueError(
+            f"reference_leaf has values from {int(leaves.amin())} to {int(leaves.amax())}; the "
+            f"tree has leaves 0 to {phylogeny.num_leaves - 1}."
+        )
+    return leaves.long()
 
 
 def _likelihood(
@@ -123,7 +140,7 @@ def _likelihood(
     leaf_states: Tensor,
     phylogeny: Phylogeny,
     model: SubstitutionModel,
-    reference: int | None,
+    reference: Tensor | None,
 ) -> Tensor:
     _check(log_rates, leaf_states, phylogeny)
     wide = log_rates if log_rates.dtype == torch.float64 else log_rates.float()
@@ -161,7 +178,7 @@ class _LogLikelihood(torch.autograd.Function):
         leaf_states: Tensor,
         phylogeny: Phylogeny,
         model: SubstitutionModel,
-        reference: int | None,
+        reference: Tensor | None,
     ) -> Tensor:
         value, derivative = _evaluate(
             log_rates, leaf_states, phylogeny, model, reference, with_gradient=True
@@ -185,21 +202,23 @@ def _evaluate(
     leaf_states: Tensor,
     phylogeny: Phylogeny,
     model: SubstitutionModel,
-    reference: int | None,
+    reference: Tensor | None,
     *,
     with_gradient: bool,
 ) -> tuple[Tensor, Tensor]:
     """Values (...) and derivatives (..., 4), the latter zeros unless asked for."""
     rates = log_rates.detach().reshape(-1, 4)
     states = leaf_states.reshape(-1, phylogeny.num_leaves)
+    leaves = None if reference is None else reference.reshape(-1)
     value, derivative = rates.new_zeros(len(rates)), torch.zeros_like(rates)
-    for sites, dtype in _groups(rates, states, phylogeny, reference):
+    for sites, dtype in _groups(rates, states, phylogeny, leaves):
         size = _chunk_sites(phylogeny, dtype, rates.device)
         for chunk in sites.split(size) if len(sites) else ():
             # (n, 4) -> (4, n) and (n, S) -> (S, n): sites lie next to each other.
             w = rates[chunk].T.to(dtype).contiguous()
             columns = states[chunk].T.contiguous()
-            result, gradient = _chunk(w, columns, phylogeny, model, reference, with_gradient)
+            at = None if leaves is None else leaves[chunk]
+            result, gradient = _chunk(w, columns, phylogeny, model, at, with_gradient)
             value[chunk] = result.to(value.dtype)
             derivative[chunk] = gradient.T.to(derivative.dtype)
     return value.view(log_rates.shape[:-1]), derivative.view(log_rates.shape)
@@ -211,15 +230,15 @@ def _chunk_sites(phylogeny: Phylogeny, dtype: torch.dtype, device: torch.device)
 
 
 def _groups(
-    rates: Tensor, states: Tensor, phylogeny: Phylogeny, reference: int | None
+    rates: Tensor, states: Tensor, phylogeny: Phylogeny, reference: Tensor | None
 ) -> list[tuple[Tensor, torch.dtype]]:
     """Sites (N,) whose likelihood is not 1 anyway, and the precision to compute them in."""
     known = is_known(states)
     if reference is None:
         counted = known.any(1)
     else:
-        has_reference = known[:, reference].clone()
-        known[:, reference] = False
+        has_reference = known.gather(1, reference[:, None])[:, 0]
+        known.scatter_(1, reference[:, None], False)
         counted = has_reference & known.any(1)
     if rates.dtype == torch.float64:
         return [(counted.nonzero()[:, 0], torch.float64)]
@@ -237,7 +256,7 @@ def _chunk(
     columns: Tensor,
     phylogeny: Phylogeny,
     model: SubstitutionModel,
-    reference: int | None,
+    reference: Tensor | None,
     with_gradient: bool,
 ) -> tuple[Tensor, Tensor]:
     """Values (N,) and derivatives (4, N), zeros unless asked for, at some sites.
@@ -245,6 +264,7 @@ def _chunk(
     Args:
         w: (4, N) log rates.
         columns: (S, N) leaf states.
+        reference: (N,) leaf that is conditioned on.
     """
     inside = w.abs() <= MAX_LOG_RATE
     w = w.clamp(-MAX_LOG_RATE, MAX_LOG_RATE)
@@ -257,7 +277,7 @@ def _chunk(
         columns[schedule.leaves], coefficients, log_pi.exp(), schedule, model, with_gradient
     )
     if reference is not None:
-        base = columns[reference].long()[None]
+        base = columns.gather(0, reference[None]).long()
         value = value - log_pi.gather(0, base)[0]
     if not with_gradient:
         return value, torch.zeros_like(w)

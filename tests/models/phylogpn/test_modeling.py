@@ -312,6 +312,17 @@ def test_the_loss_is_the_mean_conditional_log_likelihood(options, substitution_m
     assert all(p.grad.isfinite().all() for p in model.parameters())
 
 
+def test_each_row_may_be_the_sequence_of_another_leaf():
+    model, ids, labels = tiny_model(), random_ids(30, 30), random_labels(2, 14)
+    tree = Phylogeny.from_newick(TREE)
+    output = model(ids, labels=labels, reference_leaves=torch.tensor([3, 1]))
+    per_site = [
+        conditional_log_likelihood(output.logits[i], labels[i], tree, reference_leaf=leaf)
+        for i, leaf in enumerate([3, 1])
+    ]
+    torch.testing.assert_close(output.loss, -torch.stack(per_site).mean(), **EXACT)
+
+
 @pytest.mark.parametrize("dtype", [torch.int8, torch.int32, torch.int64], ids=str)
 def test_sites_of_minus_100_do_not_count(dtype):
     model, ids, labels = tiny_model(), random_ids(30), random_labels(1, 14)

@@ -636,6 +636,46 @@ def test_inputs_that_do_not_fit(log_rates, states, message):
         f81_log_likelihood(log_rates, states, Phylogeny.from_newick(GOLDEN_TREE))
 
 
+def test_every_site_may_have_its_own_reference():
+    tree = random_tree(7, 3)
+    log_rates, states = random_sites(30, 7)
+    leaves = torch.randint(7, (30,))
+    weights = torch.randn(30, dtype=torch.float64)
+
+    def one_by_one(w):
+        sites = zip(w, states, leaves.tolist(), strict=True)
+        return torch.stack(
+            [conditional_log_likelihood(r, s, tree, reference_leaf=leaf) for r, s, leaf in sites]
+        )
+
+    def together(w):
+        return conditional_log_likelihood(w, states, tree, reference_leaf=leaves)
+
+    values, gradients = [], []
+    for function in (together, one_by_one):
+        w = log_rates.clone().requires_grad_()
+        values.append(function(w))
+        gradients.append(torch.autograd.grad((weights * values[-1]).sum(), w)[0])
+    torch.testing.assert_close(values[0], values[1], rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(gradients[0], gradients[1], rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("leaves", "message"),
+    [
+        (torch.tensor([0, 5]), "values from 0 to 5; the tree has leaves 0 to 4"),
+        (torch.tensor([0]), "integers of shape \\(2,\\)"),
+        (torch.tensor([0.0, 1.0]), "torch.float32"),
+    ],
+)
+def test_references_that_do_not_fit(leaves, message):
+    log_rates, states = torch.zeros(2, 4), torch.zeros(2, 5, dtype=torch.int8)
+    with pytest.raises(ValueError, match=message):
+        conditional_log_likelihood(
+            log_rates, states, Phylogeny.from_newick(GOLDEN_TREE), reference_leaf=leaves
+        )
+
+
 def test_a_reference_that_is_no_leaf():
     log_rates, column = golden_inputs()
     with pytest.raises(ValueError, match="no leaf 'X'"):
