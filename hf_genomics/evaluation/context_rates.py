@@ -25,7 +25,8 @@ from hf_genomics.evaluation.table_fit import TableProblem, fit_table
 logger = logging.getLogger(__name__)
 
 ROOT_STD = 10.0  # of the one vector's prior around 0: wide enough not to matter
-PRIOR_STDS = (3.0, 1.0, 0.5, 0.25, 0.125)  # tried from the widest on, until validation gets worse
+PRIOR_STDS = (3.0, 1.0, 0.5, 0.25, 0.125, 0.06, 0.03)  # tried from the widest on
+PATIENCE = 2  # widths without a better validation score before narrower ones are given up
 
 SiteLogLikelihood = Callable[[Tensor, Tensor], Tensor]
 """log rates (n, 4), leaf states (n, S) -> conditional log-likelihoods (n,)."""
@@ -155,7 +156,7 @@ def fit_context_rates(
     fitted: dict[str, ContextRates] = {}
     for context in _with_parents(contexts):
         parent = fitted[context.parent.name] if context.parent else None
-        best, best_score = None, -float("inf")
+        best, best_score, misses = None, -float("inf"), 0
         start = None
         for std in prior_stds if parent else (ROOT_STD,):
             rates = _fit(context, parent, std, train_kinds, train_counts, log_likelihood, start)
@@ -163,9 +164,11 @@ def fit_context_rates(
                                           log_likelihood)  # fmt: skip
             score = float(values @ validation_counts / validation_counts.sum())
             logger.info("%s, prior %g: %.5f on validation", context.name, std, score)
-            if score <= best_score:
-                break  # narrower ones are on the far side of the optimum
-            best, best_score, start = rates, score, rates.table
+            start = rates.table
+            if score > best_score:
+                best, best_score, misses = rates, score, 0
+            elif (misses := misses + 1) == PATIENCE:
+                break
         assert best is not None  # a score is a finite number
         fitted[context.name] = best
     return fitted

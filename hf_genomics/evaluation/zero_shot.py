@@ -13,6 +13,7 @@ from hf_genomics.evaluation.bootstrap import Estimate, row_scores
 from hf_genomics.evaluation.metrics import auprc, auroc, spearman
 
 MIN_OF_A_KIND = 10  # positives, and negatives, that an AUROC needs to say something
+MIN_COVERAGE = 0.9  # of a kind's variants; a score of fewer would restrict the others too much
 ALL_VARIANTS = "all"
 
 
@@ -41,9 +42,9 @@ def compare_scores(
     """How well each score tells damaging variants, over all of them and within each kind.
 
     Args:
-        scores: Name to (n,), larger for variants thought to be more damaging; NaN for none. Within
-            one kind all scores are compared on the variants that have every score that has any
-            there.
+        scores: Name to (n,), larger for variants thought to be more damaging; NaN for none. A score
+            is compared within the kinds of which it covers `MIN_COVERAGE`, and all scores of a kind
+            on the variants that have all of them.
         effects: The truth.
         num_resamples: Bootstrap samples, drawn among damaging, other and unlabelled variants.
         seed: Of the draws.
@@ -57,7 +58,11 @@ def compare_scores(
         of_kind = np.isfinite(effects.effect)
         if kind != ALL_VARIANTS:
             of_kind &= effects.kind == kind
-        present = {name: s for name, s in scores.items() if np.isfinite(s[of_kind]).any()}
+        present = {
+            name: values
+            for name, values in scores.items()
+            if np.isfinite(values[of_kind]).sum() >= max(1, MIN_COVERAGE * of_kind.sum())
+        }
         for values in present.values():
             of_kind = of_kind & np.isfinite(values)
         if of_kind.sum() < MIN_OF_A_KIND:

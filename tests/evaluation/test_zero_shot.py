@@ -1,0 +1,150 @@
+"""Scores of variants against assays: labels, signs, strands, and what is left out."""
+
+import numpy as np
+import pytest
+import torch
+
+from hf_genomics.evaluation.context_rates import Context, ContextRates
+from hf_genomics.evaluation.metrics import auprc, auroc, spearman
+from hf_genomics.evaluation.variant_assays import VariantAssay, read_brca1, read_mpra
+from hf_genomics.evaluation.variant_contexts import context_scores
+from hf_genomics.evaluation.zero_shot import (
+    ALL_VARIANTS,
+    MeasuredEffects,
+    compare_scores,
+    markdown_table,
+)
+
+BRCA1 = """chromosome,pos_hg19,ref,alt,transcript_variant,consequence,function_score,func_class,phylop_mammalian,cadd,index0
+17,100,T,G,c.-19-3A>C,Splice region,-0.4,FUNC,1.5,6.0,3
+17,101,A,C,c.4T>G,Missense,-2.1,LOF,,20,4
+17,102,C,A,c.6G>T,Synonymous,-1.0,INT,0.1,3,5
+"""  # noqa: E501
+MPRA = """element,chrom,pos,index0,ref,alt,barcodes,dna,rna,log2_effect,p_value
+E1,2,1,0,C,A,146,1,1,-0.5,1e-9
+E1,2,1,0,C,,32,1,1,-0.3,0.5
+E1,2,1,0,C,G,9,1,1,-0.3,0.5
+E2,2,1,7,G,T,10,1,1,0.25,0.5
+"""
+
+
+def assay(record, position, reference, alternative, *, codon=None, coding_strand=None):
+    n = len(reference)
+    return VariantAssay(
+        record=record,
+        position=np.array(position),
+        reference=reference,
+        alternative=alternative,
+        effects=MeasuredEffects(np.zeros(n), np.zeros(n), np.array(["x"] * n)),
+        other_scores={},
+        codon_position=np.array([-1] * n if codon is None else codon, np.int8),
+        coding_strand=coding_strand,
+    )
+
+
+def table(context, parent=None):
+    generator = torch.Generator().manual_seed(context.size)
+    rates = torch.randn(context.num_cells, 4, generator=generator, dtype=torch.float64)
+    return ContextRates(context, rates, parent, 1.0)
+
+
+def test_brca1_compares_loss_of_function_with_function(tmp_path):
+    (tmp_path / "t.csv").write_text(BRCA1)
+    read = read_brca1(tmp_path / "t.csv", "chr17")
+    assert read.record == ("chr17",) * 3
+    np.testing.assert_equal(read.effects.damaging, [0, 1, np.nan])
+    assert read.effects.effect.tolist() == [0.4, 2.1, 1.0]
+    assert read.effects.kind.tolist() == ["Splice region", "Missense", "Synonymous"]
+    np.testing.assert_equal(read.other_scores["phyloP (mammals)"], [1.5, np.nan, 0.1])
+    assert read.codon_position.tolist() == [-1, 0, 2]
+    assert (read.reference, read.alternative) == ("TAC", "GCA")
+
+
+def test_mpra_keeps_measured_substitutions(tmp_path):
+    (tmp_path / "t.csv").write_text(MPRA)
+    read = read_mpra(tmp_path / "t.csv")
+    assert read.record == ("E1", "E2")
+    assert read.position.tolist() == [0, 7]
+    assert read.effects.damaging.tolist() == [1, 0]
+    assert read.effects.effect.tolist() == [0.5, 0.25]
+
+
+def test_a_missing_column_is_named(tmp_path):
+    (tmp_path / "t.csv").write_text("element,ref\nE1,A\n")
+    with pytest.raises(ValueError, match="no column index0, alt, barcodes"):
+        read_mpra(tmp_path / "t.csv")
+
+
+def test_a_score_is_minus_the_log_ratio_of_alternative_and_reference():
+    rates = table(Context(1, both_strands=True))
+    given = assay(("r", "r"), [1, 3], "CT", "AG")
+    scores = context_scores({"base": rates}, given, {"r": "ACGT"})["base"]
+    c, a = rates.table[1], rates.table[0].flip(0)  # a T is an A of the other strand
+    assert scores.tolist() == pytest.approx([float(c[1] - c[0]), float(a[3] - a[2])], rel=1e-6)
+
+
+def test_a_table_of_one_strand_is_read_on_the_coding_strand():
+    rates = table(Context(3), parent=table(Context(0)))
+    sequence = "GATTACA"
+    opposite = "TGTAATC"
+    minus = assay(("r",), [2], "T", "C", coding_strand="-")
+    plus = assay(("r",), [4], "A", "G", coding_strand="+")
+    assert context_scores({"t": rates}, minus, {"r": sequence})["t"] == pytest.approx(
+        context_scores({"t": rates}, plus, {"r": opposite})["t"]
+    )
+    nowhere = assay(("r",), [2], "T", "C")
+    assert context_scores({"t": rates}, nowhere, {"r": sequence}) == {}
+
+
+def test_a_table_by_codon_position_scores_coding_variants_only():
+    rates = table(Context(1, codon=True), parent=table(Context(0)))
+    given = assay(("r", "r"), [0, 1], "AC", "GG", codon=[2, -1], coding_strand="+")
+    scores = context_scores({"t": rates}, given, {"r": "AC"})["t"]
+    assert scores[0] == pytest.approx(float(rates.table[2, 0] - rates.table[2, 2]), rel=1e-6)
+    assert np.isnan(scores[1])
+
+
+def test_a_wrong_reference_base_is_an_error():
+    given = assay(("r", "r"), [0, 1], "AA", "GG", coding_strand="+")
+    with pytest.raises(ValueError, match=r"1 of 2 variants .* first at r, position 1 \(from 0\)"):
+        context_scores({"t": table(Context(0))}, given, {"r": "AC"})
+
+
+def test_scores_are_compared_on_the_same_variants():
+    generator = np.random.default_rng(0)
+    damaging = (np.arange(80) % 4 == 0).astype(float)
+    damaging[:8] = np.nan
+    effect = generator.normal(size=80) + np.nan_to_num(damaging)
+    kind = np.array(["coding", "intron"] * 40)
+    good = effect + generator.normal(size=80)
+    gappy = good.copy()
+    gappy[[20, 41]] = np.nan
+    coding_only = np.where(kind == "coding", good, np.nan)
+    rows = compare_scores(
+        {"good": good, "gappy": gappy, "coding only": coding_only},
+        MeasuredEffects(damaging, effect, kind),
+        num_resamples=50,
+    )
+    by_name = {(row["kind"], row["score"]): row for row in rows}
+    assert {name for place, name in by_name if place == ALL_VARIANTS} == {"good", "gappy"}
+    assert {name for place, name in by_name if place == "coding"} == {
+        "good",
+        "gappy",
+        "coding only",
+    }
+    assert {name for place, name in by_name if place == "intron"} == {"good", "gappy"}
+    assert by_name["intron", "good"]["variants"] == 39
+    assert by_name["intron", "good"]["auroc"] is None  # none is damaging
+    assert by_name["coding", "good"]["damaging"] == 17
+
+    for name in ("good", "gappy"):
+        whole = by_name[ALL_VARIANTS, name]
+        shared = np.isfinite(gappy)
+        labelled = shared & np.isfinite(damaging)
+        truth = damaging[labelled].astype(int)
+        assert whole["variants"] == 78
+        assert whole["auroc"].value == auroc(truth, good[labelled])
+        assert whole["auprc"].value == auprc(truth, good[labelled])
+        assert whole["spearman"].value == spearman(effect[shared], good[shared])
+        assert whole["auroc"].low < whole["auroc"].value < whole["auroc"].high
+    assert markdown_table(rows).count("\n") == len(rows) + 2
