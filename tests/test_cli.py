@@ -135,3 +135,80 @@ def test_module_can_be_run_as_a_script(run_python: Callable[..., str], tmp_path:
         "    assert not end.code\n"
     )
     assert (tmp_path / "data" / "README.md").is_file()
+
+
+FASTA = ">L1|Human\nACGT\n>L1|mm10\nAC-T\n>L1|yeti\nACGG\n"
+TREE = "((Human:0.1,Chimp:0.1):0.1,Mouse:0.4);"
+
+
+def build_alignment(folder: Path, *arguments: str) -> Result:
+    """The command with a small alignment, tree and map that it finds in `folder`."""
+    (folder / "a.fa").write_text(FASTA)
+    (folder / "tree.nh").write_text(TREE)
+    (folder / "map.csv").write_text("assembly,leaf\nmm10,Mouse\n")
+    return run(
+        "build-alignment",
+        str(folder / "a.fa"),
+        *("--tree", str(folder / "tree.nh"), "--species-map", str(folder / "map.csv")),
+        *("--name-column", "assembly", "--output", str(folder / "out")),
+        *arguments,
+    )
+
+
+def test_build_alignment_writes_a_folder_that_datasets_reads(tmp_path):
+    result = build_alignment(tmp_path, "--reference", "Human")
+    assert result.exit_code == 0, result.output
+    assert "4 reference bases of 1 names in 1 rows, 2 leaves" in result.stdout
+    assert result.stderr == "No leaf for yeti: 4 bases left out\n"
+    rows = load_dataset(str(tmp_path / "out"), split="train", cache_dir=str(tmp_path / "c"))
+    assert rows[0]["sequence"] == "ACGT"
+    assert rows[0]["leaf_states"] == [[0, 0], [1, 1], [2, 4], [3, 3]]
+
+
+def test_options_of_build_alignment_reach_the_data_set(tmp_path):
+    (tmp_path / "g.fa").write_text(">L1\nACGTAA\n")
+    options = ["--max-length", "3", "--flank", "2", "--leaves", "tree", "--fasta"]
+    result = build_alignment(
+        tmp_path, "--reference", "Human", *options, str(tmp_path / "g.fa"), "--overwrite"
+    )
+    assert result.exit_code == 0, result.output
+    metadata = json.loads((tmp_path / "out" / "alignment.json").read_text())
+    assert (
+        metadata["options"] | {"leaves": "tree", "max_length": 3, "flank": 2}
+        == (metadata["options"])
+    )
+    assert metadata["leaf_names"] == ["Human", "Chimp", "Mouse"]
+    rows = load_dataset(str(tmp_path / "out"), split="train", cache_dir=str(tmp_path / "c"))
+    assert rows["right_flank"] == ["TA", "AA"]
+
+
+def test_build_alignment_says_that_it_sorted(tmp_path):
+    result = build_alignment(tmp_path, "--reference", "Human")
+    assert "sorted" not in result.output
+    rows = "a\ns Human.1 {0} 1 + 9 A\ns mm10.1 {0} 1 + 9 A\n"
+    (tmp_path / "a.maf").write_text(rows.format(5) + rows.format(2))
+    result = run(
+        "build-alignment",
+        str(tmp_path / "a.maf"),
+        *("--tree", str(tmp_path / "tree.nh"), "--species-map", str(tmp_path / "map.csv")),
+        *("--name-column", "assembly", "--reference", "Human"),
+        *("--output", str(tmp_path / "sorted")),
+    )
+    assert result.stderr == "The blocks were not sorted by position; sorted on disk.\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--reference", "yeti"], "Error: The reference 'yeti' is leaf 'yeti', which the tree has"),
+        (["--reference", "Human", "--leaf-column", "x"], "has no column 'x'"),
+        (["--reference", "Human", "--max-length", "0"], "Error: max_length is 0"),
+        (["--reference", "Human", "--fasta", "missing.fa"], "No such file"),
+    ],
+)
+def test_mistakes_in_build_alignment_are_one_line_and_leave_nothing(tmp_path, arguments, message):
+    result = build_alignment(tmp_path, *arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "out").exists()

@@ -208,6 +208,10 @@ class _Build:
                 self._writer.add(row)
             if not self._sites:
                 raise ValueError(_no_reference(self._reference, self._counts.rows))
+            species = self._counts.rows
+            leaves = {self._species_map.leaf_of(name) for name in species}
+            if len(leaves.intersection(self._tree.leaf_names)) < 2:
+                raise ValueError(_no_other_leaf(self._reference, species, self._tree))
             self._writer.close()
         finally:
             self._writer.abandon()
@@ -316,18 +320,22 @@ def _restricted(
     if reference not in species:
         raise ValueError(_no_reference(reference, seen))
     leaves = {species_map.leaf_of(name) for name in species} & set(tree.leaf_names)
-    if len(leaves) < 2:
-        raise ValueError(
-            f"Of {len(species)} species only {reference!r} is a leaf of the tree: the files name "
-            f"{_some(sorted(species))}, the tree {_some(tree.leaf_names)}. Give a species map."
-        )
-    return tree.restrict_to([leaf for leaf in tree.leaf_names if leaf in leaves | {reference_leaf}])
+    if leaves == {reference_leaf}:
+        raise ValueError(_no_other_leaf(reference, species, tree))
+    return tree.restrict_to([leaf for leaf in tree.leaf_names if leaf in leaves])
 
 
 def _no_reference(reference: str, seen: Iterable[str]) -> str:
     return (
         f"The reference {reference!r} has no base in any block; the files name "
         f"{_some(sorted(seen))}. Give the reference as the files name it."
+    )
+
+
+def _no_other_leaf(reference: str, species: Iterable[str], tree: Phylogeny) -> str:
+    return (
+        f"Of the species only {reference!r} is a leaf of the tree: the files name "
+        f"{_some(sorted(species))}, the tree {_some(tree.leaf_names)}. Give a species map."
     )
 
 

@@ -47,8 +47,8 @@ class UnsortedAlignment(ValueError):
 class ColumnBuffer:
     """Columns of one contig that may still change; later ones push earlier ones out.
 
-    Where blocks overlap, the column with most known bases is kept, of equals the earlier one. A
-    known reference base stands over an unknown one.
+    Where blocks overlap, the column in which most other species have a base is kept, of equals the
+    earlier one. A known reference base stands over an unknown one.
     """
 
     def __init__(self, contig: str, start: int, num_leaves: int, reference_leaf: int) -> None:
@@ -123,13 +123,18 @@ class ColumnBuffer:
                 f"{'ACGT'[old[at]]}; the blocks are of different assemblies or damaged."
             )
         states = self._states[low:high]
-        richer = (columns.leaf_states < UNKNOWN).sum(axis=1) > (states < UNKNOWN).sum(axis=1)
+        richer = self._num_known(columns.leaf_states) > self._num_known(states)
         replaced = ~covered | richer
         bases = np.where(known, old, new)
         states[replaced] = columns.leaf_states[replaced]
         states[:, self._reference_leaf] = bases
         self._bases[low:high] = bases
         self.overlapping_columns += int(covered.sum())
+
+    def _num_known(self, states: NDArray[np.int8]) -> NDArray[np.int64]:
+        """(n, S) -> (n,), known bases of each column without the reference's."""
+        known = states < UNKNOWN
+        return known.sum(axis=1) - known[:, self._reference_leaf]
 
 
 @dataclass

@@ -100,9 +100,11 @@ class ReferenceGenome:
                             f"{self.path}, line {number}: the header names "
                             f"{'a record a second time' if name else 'no record'}; correct it."
                         )
+                elif not line or line.startswith(b";"):  # a comment in old FASTA files
+                    continue
                 elif name is not None:
                     position += out.write(line.translate(_UPPER_CASE))
-                elif line and not line.startswith(b";"):
+                else:
                     raise ValueError(
                         f"{self.path} is not FASTA: line {number} is {line[:30]!r}, before any '>'."
                     )
