@@ -151,6 +151,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def read_yaml(path: Path) -> Any:
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return {} if content is None else content
     except yaml.YAMLError as error:
         raise PublishingError(f"{path} is not YAML: {error}") from None

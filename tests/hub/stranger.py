@@ -3,6 +3,7 @@
     python -I stranger.py load RESULT SOURCE...           every Auto class; outputs into RESULT
     python -I stranger.py fine-tune RESULT SOURCE TARGET  some steps of Trainer, saved into TARGET
     python -I stranger.py save-again SOURCE TARGET        load, save
+    python -I stranger.py classify SOURCE                 a pipeline on it
 
 RESULT is a safetensors file.
 """
@@ -22,6 +23,7 @@ from transformers import (
     AutoTokenizer,
     Trainer,
     TrainingArguments,
+    pipeline,
 )
 
 SEQUENCES = ["ACGTNACGTTGCA", "TTAGGG", "acguacg", "CCGCGGTACCAT"]
@@ -87,6 +89,11 @@ def save_again(source: str, target: str) -> None:
     AutoTokenizer.from_pretrained(source).save_pretrained(target)
 
 
+def classify(source: str) -> None:
+    classes = pipeline("text-classification", model=source, trust_remote_code=True)
+    assert len(classes(SEQUENCES)) == len(SEQUENCES)
+
+
 if __name__ == "__main__":
     sys.modules["hf_genomics"] = None  # type: ignore[assignment]  # not there, if installed or not
     match sys.argv[1:]:
@@ -96,3 +103,5 @@ if __name__ == "__main__":
             fine_tune(*arguments)
         case ["save-again", *arguments]:
             save_again(*arguments)
+        case ["classify", *arguments]:
+            classify(*arguments)

@@ -1,0 +1,338 @@
+"""An export is complete, says only what files say, and is refused where something is wrong."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from huggingface_hub import ModelCard
+from huggingface_hub.repocard_data import model_index_to_eval_results
+from safetensors.torch import load_file, save_file
+
+from hf_genomics.hub.cards import example_of
+from hf_genomics.hub.checks import card_problems, leaks, stray_files
+from hf_genomics.hub.errors import PublishingError
+from hf_genomics.hub.export import export_model, file_list
+from hf_genomics.hub.runs import shorten_paths
+from hf_genomics.hub.scores import summarize, wilson
+from hf_genomics.hub.templates import fill
+from tests.hub.training_runs import RESULTS, write_run
+
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+TEMPLATE = REPOSITORY / "model_cards" / "hyperbolic_cnn.md"
+
+
+def export(run, target, **options):
+    options = {"template": TEMPLATE, "license_file": REPOSITORY / "LICENSE"} | options
+    return export_model(run, target, repo_id="tester/tata", **options)
+
+
+@pytest.fixture
+def run(tmp_path):
+    return write_run(tmp_path / "run")
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """Published run with seed 1, repeated with seeds 2 and 3."""
+    home = tmp_path_factory.mktemp("export")
+    hub_data = {"name": "Promoters", "license": "cc0-1.0", "hub_id": "tester/promoters"}
+    run = write_run(home / "run")
+    (run / "card.yaml").write_text(yaml.safe_dump({"license": "mit", "data": hub_data}))
+    others = [
+        write_run(home / f"seed {seed}", seed, test_matthews_correlation=score)
+        for seed, score in ((2, 0.75), (3, 0.7))
+    ]
+    return export(run, home / "target", repeats=others)
+
+
+def card_of(exported):
+    return (exported.folder / "README.md").read_text(encoding="utf-8")
+
+
+def test_folder_is_complete(exported):
+    assert set(exported.files) >= {
+        "README.md",
+        "LICENSE",
+        "example.py",
+        "config.json",
+        "model.safetensors",
+        "tokenizer.json",
+        "modeling_hyperbolic_cnn.py",
+        "all_results.json",
+        "all_results_seed_2.json",
+        "trainer_state.json",
+        "results_summary.json",
+        ".eval_results/tester-promoters.yaml",
+    }
+    assert not [path for path in exported.files if path.endswith((".bin", ".yaml~"))]
+    assert f"in {len(exported.files)} files" in file_list(exported.files)
+
+
+def test_every_auto_class_was_proved(exported):
+    assert exported.differences.keys() == {"AutoModel", "AutoModelForSequenceClassification"}
+    assert max(exported.differences.values()) <= 1e-6
+
+
+def test_no_path_of_this_machine_is_left(exported):
+    files = [file for file in exported.folder.rglob("*") if file.is_file()]
+    text = "".join(file.read_text(encoding="utf-8", errors="ignore") for file in files)
+    assert "/home/someone" not in text
+    assert "path/to/tata" in text
+
+
+def test_card_has_the_numbers_of_the_run(exported):
+    card = card_of(exported)
+    assert "| Matthews correlation | 0.7988 | 0.8123 | 0.7496 (0.0494) |" in card
+    assert "| AUROC | not defined | not defined |" in card
+    assert "HCNN-M" in card
+    assert "up to 20 bases" in card
+    assert 'model="tester/tata", trust_remote_code=True' in card
+
+
+def test_metadata_are_read_by_the_hub_client(exported):
+    data = ModelCard(card_of(exported)).data
+    assert (data.license, data.library_name, data.datasets) == (
+        "mit",
+        "transformers",
+        ["tester/promoters"],
+    )
+    name, results = model_index_to_eval_results(data.to_dict()["model-index"])
+    found = {(one.dataset_split, one.metric_type): one.metric_value for one in results}
+    assert name == "tata"
+    assert found["test", "matthews_correlation"] == RESULTS["test_matthews_correlation"]
+    assert ("test", "auroc") not in found
+
+
+def test_leaderboard_entry_is_the_test_score_of_the_published_weights(exported):
+    file = exported.folder / ".eval_results" / "tester-promoters.yaml"
+    (entry,) = yaml.safe_load(file.read_text(encoding="utf-8"))
+    assert entry["dataset"] == {"id": "tester/promoters", "task_id": "tata"}
+    assert entry["value"] == RESULTS["test_matthews_correlation"]
+    assert entry["source"]["url"].endswith("tester/tata/blob/main/all_results.json")
+
+
+def test_example_is_the_first_snippet_of_the_card(exported):
+    example = (exported.folder / "example.py").read_text(encoding="utf-8")
+    assert example == example_of(card_of(exported))
+    assert example.startswith("from transformers import pipeline")
+
+
+@pytest.mark.slow
+def test_second_export_has_the_same_bytes(run, tmp_path):
+    first = export(run, tmp_path / "target")
+    before = {path: (first.folder / path).read_bytes() for path in first.files}
+    again = export(run, tmp_path / "target")  # over the first
+    assert again.files == first.files
+    for path, content in before.items():
+        assert (again.folder / path).read_bytes() == content, path
+
+
+def test_folder_of_somebody_is_left_alone(run, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("mine")
+    with pytest.raises(PublishingError, match="left alone"):
+        export(run, tmp_path / "mine")
+    assert (tmp_path / "mine" / "notes.txt").read_text() == "mine"
+
+
+def refused(run, match, **options):
+    """The export fails, and leaves nothing."""
+    target = run.parent / "target"
+    with pytest.raises(PublishingError, match=match):
+        export(run, target, **options)
+    assert not [path.name for path in run.parent.iterdir() if "target" in path.name]
+
+
+@pytest.mark.parametrize("name", ["config.json", "all_results.json", "trainer_state.json"])
+def test_unfinished_run(run, name):
+    (run / name).unlink()
+    refused(run, f"{name} is missing")
+
+
+def test_unknown_training_data(run):
+    (run / "card.yaml").unlink()
+    refused(run, "card.yaml(.|\n)*name: <name of the data>(.|\n)*data: license is not known")
+
+
+def test_weight_that_is_missing(run):
+    weights = load_file(run / "model.safetensors")
+    weights.pop("classifier.bias", None) or weights.pop(next(iter(weights)))
+    save_file(weights, run / "model.safetensors", metadata={"format": "pt"})
+    refused(run, "missing_keys")
+
+
+def test_model_of_another_family(run):
+    config = json.loads((run / "config.json").read_text())
+    (run / "config.json").write_text(json.dumps(config | {"model_type": "bert"}))
+    refused(run, "type 'bert'")
+
+
+def test_secret_in_the_command(run):
+    command = "python finetune.py --hub_token hf_" + "a" * 34
+    results = json.loads((run / "all_results.json").read_text())
+    (run / "all_results.json").write_text(json.dumps(results | {"command": command}))
+    refused(run, "looks like a Hugging Face token")
+
+
+def template_with(tmp_path, change):
+    file = tmp_path / "template.md"
+    file.write_text(change(TEMPLATE.read_text(encoding="utf-8")), encoding="utf-8")
+    return file
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda text: text + "\n{{results.flops}}\n", "results.flops is not known"),
+        (lambda text: text + "\n{{results.resumed_from}}\n", "results.resumed_from is empty"),
+        (
+            lambda text: text.replace("## Results\n", "## Results\n\nAbout 0.97.\n"),
+            "0.97 in the Results of the template comes from no file",
+        ),
+        (lambda text: text.replace("```python", "```text"), "no example in Python"),
+        (lambda text: text + "\nTODO: say more\n", "unfilled field 'TODO'"),
+        (
+            lambda text: text.replace("trust_remote_code=True", "trust_remote_code=False"),
+            "does not run in a process without hf_genomics",
+        ),
+    ],
+)
+def test_bad_template(run, tmp_path, change, message):
+    refused(run, message, template=template_with(tmp_path, change))
+
+
+@pytest.mark.slow
+def test_code_that_computes_something_else(run, monkeypatch):
+    """The folder is loaded, run and compared where the package is not."""
+
+    def spoil(folder, *args):
+        weights = load_file(folder / "model.safetensors")
+        weights = {name: tensor + 0.1 for name, tensor in weights.items()}
+        save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+    monkeypatch.setattr("hf_genomics.hub.export.check_repository", spoil)
+    refused(run, "AutoModelForSequenceClassification: outputs differ by")
+
+
+@pytest.mark.slow
+def test_code_that_needs_the_package(run, monkeypatch):
+    def spoil(folder, *args):
+        file = folder / "modeling_hyperbolic_cnn.py"
+        file.write_text("from hf_genomics import DNATokenizer\n" + file.read_text())
+
+    monkeypatch.setattr("hf_genomics.hub.export.check_repository", spoil)
+    refused(run, "hf_genomics")
+
+
+def test_repeats_have_to_be_repeats(run, tmp_path):
+    refused(run, "the seeds are", repeats=[run])
+    other = write_run(tmp_path / "other", 2, rows={"train": 1, "validation": 1, "test": 1})
+    refused(run, "rows is", repeats=[other])
+
+
+def card_problems_of(tmp_path, text, results=None):
+    (tmp_path / "README.md").write_text(text, encoding="utf-8")
+    (tmp_path / "all_results.json").write_text(json.dumps(results or {}))
+    return list(card_problems(tmp_path))
+
+
+HEAD = "---\nlicense: mit\n---\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("# No metadata\n", "no license"),
+        (HEAD + "{{data.name}}", "unfilled"),
+        (HEAD + "[More Information Needed]", "unfilled"),
+        (HEAD + "| a | b |\n| --- | --- |\n| seed | |\n", "unfilled"),
+        (HEAD + "| loss | nan |\n", "unfilled"),
+        (HEAD + "## Results\n\nMCC 0.80\n", "0.80 in the Results is in no JSON file"),
+    ],
+)
+def test_card_that_is_not_finished(tmp_path, text, problem):
+    (found,) = card_problems_of(tmp_path, text, {"test_mcc": 0.79})
+    assert problem in found
+
+
+def test_card_that_is_finished(tmp_path):
+    text = HEAD + "| | |\n| --- | --- |\n| a | b |\n## Results\n\nMCC 0.79, 0.788 and 0.0\n"
+    assert card_problems_of(tmp_path, text, {"mcc": [0.7881], "other": {"zero": 0}}) == []
+
+
+def test_model_index_that_was_edited(exported, tmp_path):
+    text = re.sub(r"value: 0\.79\d+", "value: 0.99", card_of(exported))
+    assert any("0.99" in problem for problem in card_problems_of(tmp_path, text, RESULTS))
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("token = hf_" + "A" * 30, "Hugging Face token"),
+        ("AKIA" + "A" * 16, "AWS key"),
+        ("-----BEGIN RSA " + "PRIVATE KEY-----", "private key"),
+        ("https://user:" + "word@example.org/x", "password in a URL"),
+        ("saved to /home/someone/runs", "/home/someone/runs"),
+        (r"saved to C:\Users\someone", "path of this machine"),
+        ("https://example.org/home/page and/or /n", None),
+        ('"pad_token": "-", "mask_token": "[MASK]"', None),
+    ],
+)
+def test_leaks(tmp_path, line, found):
+    (tmp_path / "log.txt").write_text(f"first\n{line}\n", encoding="utf-8")
+    problems = list(leaks(tmp_path))
+    assert bool(problems) == (found is not None)
+    assert all(found in problem and "line 2" in problem for problem in problems[:1])
+
+
+def test_metadata_of_weights_are_looked_through(tmp_path):
+    save_file({"a": torch.zeros(1)}, tmp_path / "m.safetensors", {"from": "/home/someone/x"})
+    assert "/home/someone/x" in next(leaks(tmp_path))
+
+
+def test_own_token_is_found_whatever_it_looks_like(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "odd-one")
+    (tmp_path / "notes.md").write_text("use odd-one", encoding="utf-8")
+    assert "your own Hugging Face token" in next(leaks(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["a.bin", "a.pkl", ".env", "id_rsa", ".DS_Store", "empty.txt"])
+def test_stray_files(tmp_path, name):
+    (tmp_path / name).write_bytes(b"" if name == "empty.txt" else b"x")
+    assert name in next(stray_files(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("text", "short"),
+    [
+        ("/home/someone/gue", "path/to/gue"),
+        ("--data=/a/b/c --x ~/d/e", "--data=path/to/c --x path/to/e"),
+        ("relative/path and https://host/a/b", "relative/path and https://host/a/b"),
+        (r"C:\Users\me\gue", "path/to/gue"),
+    ],
+)
+def test_local_paths_are_shortened(text, short):
+    assert shorten_paths({"key": [text]}) == {"key": [short]}
+
+
+def test_values_of_a_template():
+    values = {"config": {"n": 1234567, "none": None}, "loss": 0.123456, "on": True}
+    template = "{{config.n}} {{ loss }} {{config.none|no limit}} {{on}}"
+    assert fill(template, values) == "1,234,567 0.1235 no limit yes"
+
+
+def test_wilson_interval():
+    """Hand-worked: 8 of 10 with z = 1.96 is 0.490 to 0.943."""
+    assert wilson(0.8, 10) == pytest.approx([0.4902, 0.9433], abs=1e-4)
+    assert wilson(1.0, 10)[1] == pytest.approx(1.0)
+
+
+def test_interval_over_seeds():
+    """Hand-worked: mean 2, standard deviation 1, t(0.975, 2) = 4.303, over sqrt(3) 2.484."""
+    runs = [{"seed": seed, "test_loss": float(seed)} for seed in (1, 2, 3)]
+    score = summarize(runs, ["a", "b", "c"])["scores"]["test_loss"]
+    assert (score["value"], score["mean"], score["standard_deviation"]) == (1.0, 2.0, 1.0)
+    assert score["interval"] == pytest.approx([2 - 2.484, 2 + 2.484], abs=1e-3)
