@@ -1,35 +1,19 @@
-"""Likelihood of alignment columns on a phylogeny, site by site, with its gradient.
+"""Likelihood of alignment columns on a phylogeny, site by site, as a differentiable function.
 
 Felsenstein's pruning algorithm (1981, J. Mol. Evol. 17:368) gives the likelihood of a column; a
-second pass from the root to the leaves gives its derivatives. Both passes are made at once, a few
-sites at a time, so that only the four derivatives of each site are kept for the backward pass.
-
-Legend: R rows of the schedule (nodes), N sites, S leaves.
+second pass from the root to the leaves gives its derivatives. Both passes are made in forward, a few
+sites at a time, so that four derivatives per site are all that is kept for backward.
 """
 
-import math
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from .level_schedule import level_schedule
 from .phylogeny import Phylogeny
-from .pruning import UNKNOWN, is_known, prune
+from .pruning import UNKNOWN
+from .site_evaluation import evaluate
 from .substitution_models import F81, SubstitutionModel, Transition
-
-# A shorter branch counts as this long: where bases differ across a branch of length 0 the
-# likelihood is 0, and a training step would be lost.
-MIN_BRANCH_LENGTH = 1e-10
-# Log rates beyond are clamped; products of two probabilities still fit into float64.
-MAX_LOG_RATE = 150.0
-# Probabilities of a substitution below exp of this are computed in float64: the product of two
-# of them and its inverse would leave the range of float32.
-FLOAT32_LOG_PROBABILITY = -36.0
-# Bytes of the partial likelihoods that are worked on at once. A processor has to keep a few times
-# as much in its cache; a graphics processor is slowed by many small steps.
-CHUNK_BYTES = {"cpu": 1 << 22, "cuda": 1 << 29}
-LEAST_CHUNK_SITES = 64
 
 
 def f81_log_likelihood(
@@ -67,8 +51,8 @@ def log_likelihood(
 
     A leaf that is unknown is summed over; a column without any known base has value and gradient 0.
     float16 and bfloat16 are computed in float32. Sites with log rates so far apart that float32
-    could not hold the likelihood are computed in float64; log rates are clamped to +-150.
-    Branches shorter than 1e-10 count as that long.
+    could not hold the likelihood are computed in float64. Log rates beyond +-150 count as +-150, and
+    branches shorter than 1e-10 as that long.
 
     Args:
         log_rates: (..., 4) in the order A, C, G, T.
@@ -146,7 +130,7 @@ def _likelihood(
     wide = log_rates if log_rates.dtype == torch.float64 else log_rates.float()
     if torch.is_grad_enabled() and log_rates.requires_grad:
         return _LogLikelihood.apply(wide, leaf_states, phylogeny, model, reference)
-    return _evaluate(wide, leaf_states, phylogeny, model, reference, with_gradient=False)[0]
+    return evaluate(wide, leaf_states, phylogeny, model, reference, with_gradient=False)[0]
 
 
 def _check(log_rates: Tensor, leaf_states: Tensor, phylogeny: Phylogeny) -> None:
@@ -180,7 +164,7 @@ class _LogLikelihood(torch.autograd.Function):
         model: SubstitutionModel,
         reference: Tensor | None,
     ) -> Tensor:
-        value, derivative = _evaluate(
+        value, derivative = evaluate(
             log_rates, leaf_states, phylogeny, model, reference, with_gradient=True
         )
         ctx.save_for_backward(derivative)
@@ -195,93 +179,3 @@ class _LogLikelihood(torch.autograd.Function):
             )
         (derivative,) = ctx.saved_tensors
         return gradient[..., None] * derivative, None, None, None, None
-
-
-def _evaluate(
-    log_rates: Tensor,
-    leaf_states: Tensor,
-    phylogeny: Phylogeny,
-    model: SubstitutionModel,
-    reference: Tensor | None,
-    *,
-    with_gradient: bool,
-) -> tuple[Tensor, Tensor]:
-    """Values (...) and derivatives (..., 4), the latter zeros unless asked for."""
-    rates = log_rates.detach().reshape(-1, 4)
-    states = leaf_states.reshape(-1, phylogeny.num_leaves)
-    leaves = None if reference is None else reference.reshape(-1)
-    value, derivative = rates.new_zeros(len(rates)), torch.zeros_like(rates)
-    for sites, dtype in _groups(rates, states, phylogeny, leaves):
-        size = _chunk_sites(phylogeny, dtype, rates.device)
-        for chunk in sites.split(size) if len(sites) else ():
-            # (n, 4) -> (4, n) and (n, S) -> (S, n): sites lie next to each other.
-            w = rates[chunk].T.to(dtype).contiguous()
-            columns = states[chunk].T.contiguous()
-            at = None if leaves is None else leaves[chunk]
-            result, gradient = _chunk(w, columns, phylogeny, model, at, with_gradient)
-            value[chunk] = result.to(value.dtype)
-            derivative[chunk] = gradient.T.to(derivative.dtype)
-    return value.view(log_rates.shape[:-1]), derivative.view(log_rates.shape)
-
-
-def _chunk_sites(phylogeny: Phylogeny, dtype: torch.dtype, device: torch.device) -> int:
-    budget = CHUNK_BYTES.get(device.type, CHUNK_BYTES["cuda"])
-    return max(LEAST_CHUNK_SITES, budget // (4 * dtype.itemsize * phylogeny.num_nodes))
-
-
-def _groups(
-    rates: Tensor, states: Tensor, phylogeny: Phylogeny, reference: Tensor | None
-) -> list[tuple[Tensor, torch.dtype]]:
-    """Sites (N,) whose likelihood is not 1 anyway, and the precision to compute them in."""
-    known = is_known(states)
-    if reference is None:
-        counted = known.any(1)
-    else:
-        has_reference = known.gather(1, reference[:, None])[:, 0]
-        known.scatter_(1, reference[:, None], False)
-        counted = has_reference & known.any(1)
-    if rates.dtype == torch.float64:
-        return [(counted.nonzero()[:, 0], torch.float64)]
-    shortest = math.log(max(min(phylogeny.lengths), MIN_BRANCH_LENGTH))
-    lowest = rates.amin(1)
-    fits = lowest - rates.logsumexp(1).clamp(min=-shortest) > FLOAT32_LOG_PROBABILITY
-    return [
-        ((counted & fits).nonzero()[:, 0], torch.float32),
-        ((counted & ~fits).nonzero()[:, 0], torch.float64),
-    ]
-
-
-def _chunk(
-    w: Tensor,
-    columns: Tensor,
-    phylogeny: Phylogeny,
-    model: SubstitutionModel,
-    reference: Tensor | None,
-    with_gradient: bool,
-) -> tuple[Tensor, Tensor]:
-    """Values (N,) and derivatives (4, N), zeros unless asked for, at some sites.
-
-    Args:
-        w: (4, N) log rates.
-        columns: (S, N) leaf states.
-        reference: (N,) leaf that is conditioned on.
-    """
-    inside = w.abs() <= MAX_LOG_RATE
-    w = w.clamp(-MAX_LOG_RATE, MAX_LOG_RATE)
-    present = tuple(is_known(columns).any(1).tolist())
-    schedule = level_schedule(phylogeny, present, model.is_semigroup, w.device)
-    lengths = schedule.branch_lengths.clamp(min=MIN_BRANCH_LENGTH).to(w.dtype)
-    coefficients = model.coefficients(w, lengths)
-    log_pi = model.log_stationary(w)
-    value, gradients = prune(
-        columns[schedule.leaves], coefficients, log_pi.exp(), schedule, model, with_gradient
-    )
-    if reference is not None:
-        base = columns.gather(0, reference[None]).long()
-        value = value - log_pi.gather(0, base)[0]
-    if not with_gradient:
-        return value, torch.zeros_like(w)
-    d_coefficients, d_pi = gradients
-    if reference is not None:
-        d_pi = d_pi.scatter_add(0, base, -log_pi.gather(0, base).neg().exp())
-    return value, model.parameters_vjp(d_coefficients, d_pi, w, lengths) * inside

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from hf_genomics import Phylogeny, f81_log_likelihood
-from hf_genomics.models.phylogpn import phylogenetic_likelihood
+from hf_genomics.models.phylogpn import site_evaluation
 from hf_genomics.models.phylogpn.phylogenetic_likelihood import (
     conditional_log_likelihood,
     log_likelihood,
@@ -277,7 +277,7 @@ def test_columns_do_not_depend_on_their_neighbours(name, monkeypatch):
     log_rates, states = random_sites(17, 11, missing=0.7)
     results = []
     for sites in (1, 4, 17, 1000):
-        monkeypatch.setattr(phylogenetic_likelihood, "_chunk_sites", lambda *_, n=sites: n)
+        monkeypatch.setattr(site_evaluation, "_chunk_sites", lambda *_, n=sites: n)
         results.append(
             value_and_gradient(
                 lambda w: log_likelihood(w, states, tree, substitution_model=model), log_rates
