@@ -1,8 +1,8 @@
 """Likelihood of alignment columns on a phylogeny, site by site, as a differentiable function.
 
 Felsenstein's pruning algorithm (1981, J. Mol. Evol. 17:368) gives the likelihood of a column; a
-second pass from the root to the leaves gives its derivatives. Both passes are made in forward, a few
-sites at a time, so that four derivatives per site are all that is kept for backward.
+second pass from the root to the leaves gives its derivatives. Both passes are made in forward, a
+few sites at a time, so that four derivatives per site are all that is kept for backward.
 """
 
 from typing import Any
@@ -51,8 +51,8 @@ def log_likelihood(
 
     A leaf that is unknown is summed over; a column without any known base has value and gradient 0.
     float16 and bfloat16 are computed in float32. Sites with log rates so far apart that float32
-    could not hold the likelihood are computed in float64. Log rates beyond +-150 count as +-150, and
-    branches shorter than 1e-10 as that long.
+    could not hold the likelihood are computed in float64. Log rates beyond +-150 count as +-150,
+    and branches shorter than 1e-10 as that long.
 
     Args:
         log_rates: (..., 4) in the order A, C, G, T.
