@@ -75,7 +75,7 @@ def _records(path: Path) -> Iterator[tuple[int, str, bytes]]:
         if line.startswith(b">"):
             if header is not None:
                 yield begin, header, b"".join(parts)
-            words = line[1:].decode().split(maxsplit=1)
+            words = line[1:].decode(errors="replace").split(maxsplit=1)
             if not words:
                 raise ValueError(f"{path}, line {number}: the header names no species.")
             header, begin, parts = words[0], number, []

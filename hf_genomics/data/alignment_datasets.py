@@ -105,6 +105,9 @@ def build_alignment(
     species_map = species_map or SpeciesMap({})
     if not paths:
         raise ValueError("No alignment file was given; give one or more.")
+    for path, times in Counter(path.resolve() for path in paths).items():
+        if times > 1:
+            raise ValueError(f"{path} is given {times} times; give each file once.")
     check_target(Path(output).absolute(), overwrite=overwrite)  # before the work, not after it
     reference_leaf = species_map.leaf_of(reference)
     if reference_leaf not in tree.leaf_names:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, Literal, NamedTuple
+from typing import BinaryIO, Literal, NamedTuple, cast
 
 import numpy as np
 
@@ -21,6 +22,7 @@ INVALID = 255
 _GZIP_MAGIC = b"\x1f\x8b"
 # The empty block that ends every file of bgzip (SAM/BAM specification, section 4.1.2).
 _BGZIP_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+_BUFFER = 65_536
 _OTHER_COMPRESSIONS = {b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 
 
@@ -100,7 +102,8 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, bytes]]:
         _check_bgzip_end(path, raw, start)
         raw.seek(0)
         try:
-            with gzip.open(raw, "rb") as stream:
+            # Buffered once more: the lines of GzipFile itself are read by Python, not by C.
+            with io.BufferedReader(cast(io.RawIOBase, gzip.open(raw, "rb")), _BUFFER) as stream:
                 for number, line in enumerate(stream, start=1):
                     yield number, line
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:

@@ -80,8 +80,8 @@ def _row(path: Path, number: int, line: bytes) -> AlignedRow:
         start, size, contig_size = int(first), int(count), int(total)
     except ValueError:
         raise ValueError(
-            f"{path}, line {number}: start, size and source size are {first.decode()}, "
-            f"{count.decode()}, {total.decode()}; whole numbers are needed."
+            f"{path}, line {number}: start, size and source size are {first!r}, {count!r}, "
+            f"{total!r}; whole numbers are needed."
         ) from None
     if strand not in (b"+", b"-"):
         raise ValueError(f"{path}, line {number}: the strand is {strand!r}; + or - is needed.")
@@ -93,7 +93,7 @@ def _row(path: Path, number: int, line: bytes) -> AlignedRow:
             f"{path}, line {number}: bases {start} to {start + size} do not lie within the source "
             f"of {contig_size} bases."
         )
-    species, _, contig = source.decode().partition(".")
+    species, _, contig = source.decode(errors="replace").partition(".")
     return AlignedRow(
         species, contig or species, start, size, strand.decode(), contig_size, text, number
     )

@@ -93,7 +93,7 @@ class ReferenceGenome:
                 if line.startswith(b">"):
                     if name is not None:
                         self._places[name] = (first, position)
-                    words = line[1:].decode().split(maxsplit=1)
+                    words = line[1:].decode(errors="replace").split(maxsplit=1)
                     name, first = words[0] if words else "", position
                     if not name or name in self._places:
                         raise ValueError(

@@ -337,6 +337,19 @@ def test_reference_that_is_no_leaf_is_an_error(tmp_path):
         build(tmp_path, FASTA, reference="yeti")
 
 
+def test_file_that_is_given_twice_is_an_error(tmp_path):
+    (tmp_path / "a.fa").write_text(FASTA)
+    files = [tmp_path / "a.fa", tmp_path / "x" / ".." / "a.fa"]
+    with pytest.raises(ValueError, match="a.fa is given 2 times; give each file once"):
+        build_alignment(files, tmp_path / "o", tree=TREE, reference="ref")
+
+
+def test_missing_file_is_named_and_leaves_nothing(tmp_path):
+    with pytest.raises(FileNotFoundError, match="missing.maf"):
+        build_alignment([tmp_path / "missing.maf"], tmp_path / "o", tree=TREE, reference="ref")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_no_files_are_an_error(tmp_path):
     with pytest.raises(ValueError, match="No alignment file was given"):
         build_alignment([], tmp_path / "o", tree=TREE, reference="ref")

@@ -94,6 +94,20 @@ def test_text_cut_off_within_its_last_row_is_an_error_with_the_line(tmp_path, re
     assert "line 13: " in error_of(tmp_path, text[:-removed])
 
 
+def test_text_cut_off_anywhere_is_an_error_or_ends_with_a_whole_row(tmp_path):
+    rows = [row for block in blocks_of(tmp_path, TEXT) for row in block.rows]
+    errors = []
+    for end in range(len(TEXT)):
+        try:
+            found = [row for block in blocks_of(tmp_path, TEXT[:end]) for row in block.rows]
+        except ValueError as error:
+            errors.append(str(error))
+        else:
+            assert found == rows[: len(found)]
+    assert all(", line " in error for error in errors)
+    assert len(errors) >= len(TEXT) // 3
+
+
 def test_row_cut_off_in_its_fields_is_an_error(tmp_path):
     assert "line 2: 3 fields but a sequence line has 7" in error_of(tmp_path, "a\ns r.1 0\n")
 
@@ -129,7 +143,7 @@ def test_rows_of_different_length_are_an_error(tmp_path):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("s r.1 x 1 + 9 A", "start, size and source size are x, 1, 9; whole numbers"),
+        ("s r.1 x 1 + 9 A", "start, size and source size are b'x', b'1', b'9'; whole num"),
         ("s r.1 0 1 * 9 A", "the strand is b'*'"),
         ("s r.1 9 1 + 9 A", "bases 9 to 10 do not lie within the source of 9 bases"),
         ("s r.1 -1 1 + 9 A", "do not lie within"),
