@@ -17,11 +17,6 @@ from .substitution_models import SubstitutionModel
 UNKNOWN = 4
 
 
-def is_known(states: Tensor) -> Tensor:
-    """Whether a leaf state is one of the four bases."""
-    return (states >= 0) & (states < UNKNOWN)
-
-
 def prune(
     states: Tensor,
     coefficients: Tensor,
@@ -33,7 +28,7 @@ def prune(
     """Log-likelihood of columns, and its derivatives.
 
     Args:
-        states: (leaves of the schedule, N).
+        states: (leaves of the schedule, N) uint8, 0..3 or `UNKNOWN`.
         coefficients: (B, K, N) of the model.
         pi: (4, N).
         schedule: The tree.
@@ -72,7 +67,8 @@ def _upward(
     scales = pi.new_empty(rows - leaves, 1, sites)
     messages[rows] = 1
     bases = torch.arange(UNKNOWN, device=pi.device, dtype=states.dtype)[:, None]
-    partials[:leaves] = (states[:, None] == bases) | ~is_known(states)[:, None]
+    partials[:leaves] = states[:, None] == bases
+    partials[:leaves] += (states == UNKNOWN).to(pi.dtype)[:, None]
     for level in schedule.levels:
         start, end, stop = level.start, level.end_of_branches, level.stop
         if level.children is not None:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .level_schedule import level_schedule
 from .phylogeny import Phylogeny
-from .pruning import is_known, prune
+from .pruning import UNKNOWN, prune
 from .substitution_models import SubstitutionModel
 
 # A shorter branch counts as this long: where bases differ across a branch of length 0 the
@@ -63,11 +63,17 @@ def evaluate(
             # (n, 4) -> (4, n) and (n, S) -> (S, n): sites lie next to each other.
             w = rates[chunk].T.to(dtype).contiguous()
             columns = states[chunk].T.contiguous()
+            columns = columns.masked_fill_(~is_known(columns), UNKNOWN).to(torch.uint8)
             at = None if leaves is None else leaves[chunk]
             result, gradient = _chunk(w, columns, phylogeny, model, at, with_gradient)
             value[chunk] = result.to(value.dtype)
             derivative[chunk] = gradient.T.to(derivative.dtype)
     return value.view(log_rates.shape[:-1]), derivative.view(log_rates.shape)
+
+
+def is_known(states: Tensor) -> Tensor:
+    """Whether a leaf state is one of the four bases."""
+    return (states >= 0) & (states < UNKNOWN)
 
 
 def _chunk_sites(phylogeny: Phylogeny, dtype: torch.dtype, device: torch.device) -> int:
@@ -109,11 +115,11 @@ def _chunk(
 
     Args:
         w: (4, N) log rates.
-        columns: (S, N) leaf states.
+        columns: (S, N) leaf states, uint8.
         reference: (N,) leaf that is conditioned on.
     """
     w = w.clamp(-MAX_LOG_RATE, MAX_LOG_RATE)
-    present = tuple(is_known(columns).any(1).tolist())
+    present = tuple((columns.amin(1) < UNKNOWN).tolist())
     schedule = level_schedule(phylogeny, present, model.is_semigroup, w.device)
     lengths = schedule.branch_lengths.clamp(min=MIN_BRANCH_LENGTH).to(w.dtype)
     coefficients = model.coefficients(w, lengths)
