@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .dataset_folders import CARD, PROVENANCE
+from .dataset_folders import CARD, provenance_file
 from .errors import PublishingError
 from .runs import CONFIG, RESULTS, read_yaml
 
@@ -68,7 +68,7 @@ def _found_in(root: Path, owner: str | None) -> list[Entry]:
     for folder in sorted(root.iterdir()):
         if (folder / CONFIG).is_file() and (folder / RESULTS).is_file():
             entries.append(Entry("model", folder, f"{owner}/{folder.name}"))
-        elif (folder / CARD).is_file() and (folder / PROVENANCE).is_file():
+        elif (folder / CARD).is_file() and provenance_file(folder):
             entries.append(Entry("dataset", folder, f"{owner}/{folder.name}"))
     return entries
 

@@ -19,8 +19,10 @@ from .templates import fill
 CARD, EXAMPLE, LICENSE = "README.md", "example.py", "LICENSE"
 DEFAULT_LICENSE = "apache-2.0"
 
-# The pipeline that a model serves, by the end of its class name.
+# The pipeline that a model serves, by the end of its class name. PhyloGPN predicts rates of
+# evolution, no masked token.
 PIPELINES = {
+    "PhyloGPNForMaskedLM": "feature-extraction",
     "ForSequenceClassification": "text-classification",
     "ForMaskedLM": "fill-mask",
     "Model": "feature-extraction",
@@ -58,6 +60,8 @@ def model_card(folder: Path, run: Run, data: DataFacts, template: Path, repo_id:
         "seeds": ", ".join(map(str, summary["seeds"])),
         "versions": ", ".join(f"{k} {v}" for k, v in results.get("versions", {}).items()),
         "data_config": data_config(run),
+        "held_out": ", ".join(results.get("held_out") or []),
+        "validation": ", ".join(results.get("validation") or []),
         "data_link": f"[{data.origin}]({data.origin})" if "://" in data.origin else data.origin,
         **fields_of(config, folder),
     }
@@ -71,13 +75,14 @@ def metadata(
     """The YAML block of the card, `model-index` included."""
     task = pipeline_of(config)
     parent = run.results.get("model_arguments", {}).get("model_name_or_path")
+    metrics = [m for m in METRIC_NAMES if f"test_{m}" in summary["scores"] and m != "loss"]
     facts = ModelCardData(
         license=weights_license(run),
         library_name="transformers",
         pipeline_tag=task,
         tags=["biology", "genomics", "dna", config["model_type"], "custom_code"],
         datasets=[data.hub_id] if data.hub_id else None,
-        metrics=[m for m in METRIC_NAMES if f"test_{m}" in summary["scores"] and m != "loss"],
+        metrics=metrics or None,
         base_model=parent if parent and not parent.startswith(("path/to/", ".")) else None,
         model_name=repo_id.partition("/")[2],
         eval_results=model_index(
@@ -113,10 +118,11 @@ def example_of(card: str) -> str:
 
 
 def rows_table(results: dict[str, Any]) -> str:
-    """Rows of every split, as the run counted them."""
-    rows = results.get("rows") or {}
+    """Rows (of an alignment: sites) of every split, as the run counted them."""
+    unit = "rows" if "rows" in results else "sites"
+    rows = results.get(unit) or {}
     cells = [[split, f"{count:,}"] for split, count in rows.items()]
-    table = [["split", "rows"], ["---", "---"], *cells]
+    table = [["split", unit], ["---", "---"], *cells]
     return "\n".join(f"| {' | '.join(row)} |" for row in table) if rows else ""
 
 

@@ -35,8 +35,9 @@ def main(folder: str, repo_id: str, inputs_file: str, outputs_file: str) -> None
             "module": type(model).__module__,
             "base": None if model.base_model is model else model.base_model_prefix,
         }
-        for name, tensor in outputs_of(model, inputs).items():
-            outputs[f"{auto}:{name}"] = tensor
+        found = outputs_of(model, inputs)
+        reports[auto]["outputs"] = list(found)
+        outputs |= {f"{auto}:{name}": tensor for name, tensor in found.items()}
     save_file(outputs, outputs_file)
     Path(f"{outputs_file}.json").write_text(json.dumps(reports), encoding="utf-8")
     example = (Path(folder) / "example.py").read_text(encoding="utf-8")

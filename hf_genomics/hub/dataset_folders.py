@@ -14,7 +14,8 @@ from .checks import check_repository, files_of
 from .errors import PublishingError
 from .runs import front_matter, read_json
 
-CARD, PROVENANCE = "README.md", "provenance.json"
+CARD = "README.md"
+PROVENANCE = ("provenance.json", "alignment.json")  # of build-dataset and of build-alignment
 PLACEHOLDER_PATH = "path/to/this/folder"  # in the example of a card, until there is a repository
 
 
@@ -84,19 +85,24 @@ def configuration_problems(folder: Path, facts: dict[str, Any]) -> Iterator[str]
 
 def provenance_problems(folder: Path) -> Iterator[str]:
     """Files that are not the ones whose checksums and rows were written down."""
-    if not (folder / PROVENANCE).is_file():
-        yield f"{PROVENANCE} is missing; the builders of hf-genomics write it"
+    name = provenance_file(folder)
+    if name is None:
+        yield f"{PROVENANCE[0]} is missing; the builders of hf-genomics write it"
         return
-    provenance = read_json(folder / PROVENANCE)
-    checksums = provenance.get("sha256", {})
+    checksums = read_json(folder / name).get("sha256", {})
     for path, file in files_of(folder).items():
         if path.endswith(".parquet") and path not in checksums:
-            yield f"{PROVENANCE} has no checksum of {path}"
+            yield f"{name} has no checksum of {path}"
         elif path in checksums and _sha256(file) != checksums[path]:
-            yield f"{path} is not the file whose checksum is in {PROVENANCE}; build it again"
+            yield f"{path} is not the file whose checksum is in {name}; build it again"
     for path in checksums:
         if not (folder / path).is_file():
-            yield f"{path} is in {PROVENANCE}, but not in the folder"
+            yield f"{path} is in {name}, but not in the folder"
+
+
+def provenance_file(folder: Path) -> str | None:
+    """The name of the file that says how a data set was built."""
+    return next((name for name in PROVENANCE if (folder / name).is_file()), None)
 
 
 def _sha256(file: Path) -> str:

@@ -132,7 +132,8 @@ def write_card(
     runs = [run, *repeats]
     for name, one in zip(sources, runs, strict=True):
         write_results(folder / name, one.results)
-    write_results(folder / STATE, run.state)
+    for name, content in {STATE: run.state, **run.evaluations}.items():
+        write_results(folder / name, content)
     summary = summarize([one.results for one in runs], sources)
     write_results(folder / SUMMARY, summary)
     data = data_facts(run)

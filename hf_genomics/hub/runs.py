@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import yaml
 from .errors import PublishingError
 
 CONFIG, RESULTS, STATE = "config.json", "all_results.json", "trainer_state.json"
+LIKELIHOOD = "likelihood.json"  # of examples/evaluate_phylogpn.py
 FACTS = "card.yaml"  # written by hand beside a run: what no file of the run says
 
 # A path from the root, the home folder or a drive; not the inside of a URL or of a relative path.
@@ -30,6 +31,7 @@ class Run:
         results: `all_results.json`, local paths shortened to `path/to/<name>`.
         state: `trainer_state.json`, shortened alike.
         facts: `card.yaml`: `license` of the weights and, under `data`, what is said below.
+        evaluations: other results that lie in the folder, shortened alike, by file name.
     """
 
     folder: Path
@@ -37,6 +39,7 @@ class Run:
     results: dict[str, Any]
     state: dict[str, Any]
     facts: dict[str, Any]
+    evaluations: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,11 @@ def read_run(folder: str | Path) -> Run:
         results=shorten_paths(read_json(folder / RESULTS)),
         state=shorten_paths(read_json(folder / STATE)),
         facts=facts,
+        evaluations={
+            name: shorten_paths(read_json(folder / name))
+            for name in (LIKELIHOOD,)
+            if (folder / name).is_file()
+        },
     )
 
 

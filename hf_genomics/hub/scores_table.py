@@ -72,11 +72,11 @@ def model_index(
 def eval_results(
     summary: dict[str, Any], data: DataFacts, config_name: str, source_url: str
 ) -> dict[str, str]:
-    """`.eval_results/<data>.yaml`: the primary test score. Empty for data that are not on the Hub,
-    for an entry has to name a data set there."""
-    if data.hub_id is None:
-        return {}
+    """`.eval_results/<data>.yaml`: the primary test score. Empty without one, and for data that are
+    not on the Hub, for an entry has to name a data set there."""
     metric = primary_metric(summary)
+    if data.hub_id is None or metric is None:
+        return {}
     entry = {
         "dataset": {"id": data.hub_id, "task_id": config_name},
         "value": summary["scores"][f"test_{metric}"]["value"],

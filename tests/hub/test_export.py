@@ -18,7 +18,7 @@ from hf_genomics.hub.export import export_model, file_list
 from hf_genomics.hub.runs import shorten_paths
 from hf_genomics.hub.scores import summarize, wilson
 from hf_genomics.hub.templates import fill
-from tests.hub.training_runs import RESULTS, write_run
+from tests.hub.training_runs import RESULTS, write_phylogpn_run, write_run
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 TEMPLATE = REPOSITORY / "model_cards" / "hyperbolic_cnn.md"
@@ -231,6 +231,32 @@ def test_repeats_have_to_be_repeats(run, tmp_path):
     refused(run, "the seeds are", repeats=[run])
     other = write_run(tmp_path / "other", 2, rows={"train": 1, "validation": 1, "test": 1})
     refused(run, "rows is", repeats=[other])
+
+
+PHYLOGPN = REPOSITORY / "model_cards" / "phylogpn.md"
+
+
+@pytest.mark.slow
+def test_phylogpn(tmp_path):
+    exported = export(write_phylogpn_run(tmp_path / "run"), tmp_path / "target", template=PHYLOGPN)
+    assert exported.differences.keys() == {
+        "AutoModel",
+        "AutoModelForMaskedLM",
+        "AutoModelForSequenceClassification",
+    }
+    card = card_of(exported)
+    assert "| one vector | -2.0000 [-2.2500, -1.7500] | 0.5000 [0.4375, 0.5625] |" in card
+    assert "| bases that one output reads | 25 |" in card
+    assert "| test | 500 |" in card
+    assert ModelCard(card).data.pipeline_tag == "feature-extraction"
+
+
+def test_phylogpn_that_was_not_evaluated(tmp_path):
+    run = write_phylogpn_run(tmp_path / "run")
+    (run / "likelihood.json").write_text(json.dumps({"training": {"train_loss": 9.0}}))
+    refused(run, "is of another model", template=PHYLOGPN)
+    (run / "likelihood.json").unlink()
+    refused(run, "examples/evaluate_phylogpn.py", template=PHYLOGPN)
 
 
 def card_problems_of(tmp_path, text, results=None):

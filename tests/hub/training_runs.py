@@ -10,6 +10,8 @@ from hf_genomics import (
     DNATokenizer,
     HyperbolicCNNConfig,
     HyperbolicCNNForSequenceClassification,
+    PhyloGPNConfig,
+    PhyloGPNForMaskedLM,
 )
 
 CARD_FACTS = """
@@ -68,5 +70,59 @@ def write_run(folder: Path, seed: int = 1, **results: Any) -> Path:
     }
     (folder / "trainer_state.json").write_text(json.dumps(state))
     (folder / "training_args.bin").write_bytes(b"a pickle")
+    (folder / "card.yaml").write_text(CARD_FACTS)
+    return folder
+
+
+LIKELIHOOD: dict[str, Any] = {
+    "rates": [
+        {
+            "rates": "PhyloGPN",
+            "log_likelihood": {"value": -1.5, "low": -1.75, "high": -1.25},
+            "lead": None,
+        },
+        {
+            "rates": "one vector",
+            "log_likelihood": {"value": -2.0, "low": -2.25, "high": -1.75},
+            "lead": {"value": 0.5, "low": 0.4375, "high": 0.5625},
+        },
+    ],
+    "num_blocks": 7,
+    "training": {"train_loss": 1.625},
+}
+
+
+def write_phylogpn_run(folder: Path) -> Path:
+    """A run of `examples/pretrain_phylogpn.py` that was evaluated; of a tiny network."""
+    torch.manual_seed(1)
+    config = PhyloGPNConfig(
+        outer_dim=8,
+        inner_dim=4,
+        num_stacks=1,
+        phylogeny="((human:0.1,chimp:0.1):0.1,mouse:0.5);",
+        reference_leaf="human",
+    )
+    model = PhyloGPNForMaskedLM(config)
+    model.save_pretrained(folder)
+    DNATokenizer().save_pretrained(folder)
+    results = {
+        **{key: RESULTS[key] for key in ("train_seconds", "epochs", "steps", "best_step")},
+        "train_loss": 1.625,
+        "validation_log_likelihood_per_site": -1.5625,
+        "num_parameters": model.num_parameters(),
+        "num_leaves": 3,
+        "sites": {"train": 4000, "validation": 500, "test": 500},
+        "held_out": ["BRCA1"],
+        "validation": ["ATRX"],
+        "seed": 1,
+        "num_processes": 1,
+        "command": "python examples/pretrain_phylogpn.py",
+        "versions": {"python": "3.11.7"},
+        "model_arguments": {"model_name_or_path": None},
+        "data_arguments": {"dataset_name": "/home/someone/exons", "window": 1024},
+    }
+    (folder / "all_results.json").write_text(json.dumps(results))
+    (folder / "trainer_state.json").write_text(json.dumps({"train_batch_size": 2}))
+    (folder / "likelihood.json").write_text(json.dumps(LIKELIHOOD))
     (folder / "card.yaml").write_text(CARD_FACTS)
     return folder
