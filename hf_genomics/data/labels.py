@@ -1,77 +1,64 @@
 """Labels of a classification or regression data set, from whatever a table holds to one feature.
 
 Integers and text become classes, other numbers regression targets, lists of 0 and 1 multi-label
-targets. The kind and the classes are decided once, over all splits, so that a split never gets a
-meaning of its own.
+targets. The kind and the classes are decided once, by the training split, so that no other split
+gets a meaning of its own.
 """
 
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterator
 from typing import Any
 
 from datasets import ClassLabel, List, Value
 
-Labels = dict[str, list[Any]]
-"""Label of every row, per split."""
-
-_INTEGER = re.compile(r"[+-]?\d+")
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+from hf_genomics.data.label_kinds import LISTS, NUMBERS, Labels, each_label, read_labels
 
 
 def encode_labels(
-    labels: Labels, class_names: list[str] | None = None
+    labels: Labels, class_names: list[str] | None = None, problem_type: str | None = None
 ) -> tuple[Labels, ClassLabel | Value | List]:
     """Labels as a model takes them, with the feature that says what they mean.
 
     | given | becomes |
     | --- | --- |
-    | integers 0 .. C-1, booleans | `ClassLabel`, named as in `class_names` or "0", "1", ... |
-    | text | `ClassLabel` of the training names in alphabetical order |
-    | text that spells numbers (all of a CSV file is text) | as those numbers |
+    | integers 0 .. C-1, truth values | `ClassLabel`, named as in `class_names` or "0", "1", ... |
+    | text | `ClassLabel` of the training names in alphabetical order, or of `class_names` |
     | floating-point numbers | `Value("float32")`, for regression |
     | lists of 0 and 1 | `List(Value("float32"))`, for multi-label classification |
+    | text that spells numbers or lists (all of a CSV file is text) | as those |
 
-    The classes are those of the split `train`, or of all splits where there is no `train`.
+    The kind and the classes are those of the split `train`, or of all splits where there is none.
+
+    Args:
+        labels: Label of every row, per split.
+        class_names: Names of the classes 0, 1, ... where the source has them.
+        problem_type: "single_label_classification" (whole numbers are then classes even where they
+            are written 1.0), "regression" (integers are then targets) or
+            "multi_label_classification"; None to be told by the training labels.
 
     Raises:
-        ValueError: A label is missing, not finite, of another kind than the rest, outside the
-            range of the classes, or stands in another split but never in `train`.
+        ValueError: A label is missing, not finite, of another kind than those of `train` or than
+            `problem_type`, outside the range of the classes, or stands in another split but never
+            in `train`; or lists differ in length or have one entry.
     """
-    for split, row, label in _each(labels):
-        if label is None or label == "":
-            raise ValueError(
-                f"Row {row} of split {split!r} has no label; remove the row or give it one."
-            )
-    kinds = {type(label) for _, _, label in _each(labels)}
-    if str in kinds:
-        labels, kinds = _read_numbers(labels)
-    if kinds == {list}:
+    labels, problem_type = read_labels(labels, problem_type, named=class_names is not None)
+    if problem_type == LISTS:
         return _multi_label(labels)
-    if kinds <= {int, float} and float in kinds:
+    if problem_type == NUMBERS:
         return _regression(labels)
+    kinds = {type(label) for _, _, label in each_label(labels)}
     if kinds == {bool}:
         class_names = ["false", "true"]
         labels = {split: [int(label) for label in column] for split, column in labels.items()}
-    elif kinds == {str}:
-        class_names = sorted(set(_reference(labels)))
-        labels = _number_names(labels, class_names)
-    elif kinds != {int}:
-        names = ", ".join(sorted(kind.__name__ for kind in kinds))
-        raise ValueError(
-            f"The labels mix or hold unsupported kinds ({names}); use integers from 0, text, "
-            "floating-point numbers, or lists of 0 and 1."
-        )
     elif class_names is None:
-        class_names = _names_of_integers(labels)
+        if kinds == {int}:
+            class_names = _names_of_integers(labels)
+        else:
+            class_names = sorted(set(_reference(labels)))
+    labels = _number_names(labels, class_names)
     _check_range(labels, class_names)
     return labels, ClassLabel(names=class_names)
-
-
-def _each(labels: Labels) -> Iterator[tuple[str, int, Any]]:
-    return ((split, row, label) for split in labels for row, label in enumerate(labels[split]))
 
 
 def _reference(labels: Labels) -> list[Any]:
@@ -79,28 +66,15 @@ def _reference(labels: Labels) -> list[Any]:
     return labels["train"] if "train" in labels else sum(labels.values(), [])
 
 
-def _read_numbers(labels: Labels) -> tuple[Labels, set[type]]:
-    """Text that spells numbers as those numbers, if all of it does."""
-    texts = {label for _, _, label in _each(labels) if isinstance(label, str)}
-    numbers = {text for text in texts if _NUMBER.fullmatch(text.strip())}
-    if numbers and numbers != texts:
-        split, row, label = next(each for each in _each(labels) if each[2] in numbers)
-        raise ValueError(
-            f"The labels mix numbers ({label!r}, row {row} of split {split!r}) and text "
-            f"({min(texts - numbers)!r}); use integers from 0 to C-1 only, or text only."
-        )
-    whole = all(_INTEGER.fullmatch(text.strip()) for text in numbers)
-    values = {text: int(text) if whole else float(text) for text in numbers}
-    read = {split: [values.get(label, label) for label in labels[split]] for split in labels}
-    return read, {type(label) for _, _, label in _each(read)}
-
-
 def _number_names(labels: Labels, class_names: list[str]) -> Labels:
     numbers = {name: number for number, name in enumerate(class_names)}
-    for split, row, label in _each(labels):
-        if label not in numbers:
+    for split, row, label in each_label(labels):
+        if isinstance(label, str) and label not in numbers:
             raise ValueError(_unknown_class(split, row, label, class_names))
-    return {split: [numbers[label] for label in column] for split, column in labels.items()}
+    return {
+        split: [numbers[label] if isinstance(label, str) else label for label in column]
+        for split, column in labels.items()
+    }
 
 
 def _names_of_integers(labels: Labels) -> list[str]:
@@ -116,7 +90,7 @@ def _names_of_integers(labels: Labels) -> list[str]:
 
 
 def _check_range(labels: Labels, class_names: list[str]) -> None:
-    for split, row, label in _each(labels):
+    for split, row, label in each_label(labels):
         if not 0 <= label < len(class_names):
             raise ValueError(_unknown_class(split, row, label, class_names))
 
@@ -130,7 +104,7 @@ def _unknown_class(split: str, row: int, label: Any, class_names: list[str]) -> 
 
 
 def _regression(labels: Labels) -> tuple[Labels, Value]:
-    for split, row, label in _each(labels):
+    for split, row, label in each_label(labels):
         if not math.isfinite(label):
             raise ValueError(f"Row {row} of split {split!r} has the label {label}, not a number.")
     floats = {split: [float(label) for label in column] for split, column in labels.items()}
@@ -138,12 +112,22 @@ def _regression(labels: Labels) -> tuple[Labels, Value]:
 
 
 def _multi_label(labels: Labels) -> tuple[Labels, List]:
-    width = len(next(_each(labels))[2])
-    for split, row, label in _each(labels):
-        if len(label) != width or any(value not in (0, 1) for value in label):
+    width = len(next(each_label(labels))[2])
+    if width < 2:
+        raise ValueError(
+            f"The labels are lists of {width}, but a multi-label problem has two labels or more; "
+            "write one 0 or 1 a row, without brackets, for a yes or no."
+        )
+    for split, row, label in each_label(labels):
+        if len(label) != width:
+            raise ValueError(
+                f"Row {row} of split {split!r} has the label {label} of {len(label)} entries, but "
+                f"the first row's has {width}; every list needs one entry for each label."
+            )
+        if any(value not in (0, 1) for value in label):
             raise ValueError(
                 f"Row {row} of split {split!r} has the label {label}; multi-label targets are "
-                f"lists of 0 and 1, all of the first row's length {width}."
+                "lists of 0 and 1."
             )
     encoded = {
         split: [[float(value) for value in label] for label in column]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,23 +22,16 @@ from datasets import (
 from datasets.table import InMemoryTable
 
 from hf_genomics.data.labels import encode_labels
-from hf_genomics.data.tables import TABLE_SUFFIXES, column_names, read_batches, table_suffix
+from hf_genomics.data.split_files import (
+    SPLITS,
+    SplitFiles,
+    canonical_split,
+    configurations_of,
+    select_configuration,
+)
+from hf_genomics.data.tables import column_names, read_batches, table_suffix
 
-SPLITS = ("train", "validation", "test")
-_SPLIT_NAMES = {
-    "train": "train",
-    "training": "train",
-    "dev": "validation",
-    "eval": "validation",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "test",
-    "testing": "test",
-}
 _CSV_BATCH = 10_000  # rows; only bounds the size of temporary lists
-
-SplitFiles = dict[str, list[Path]]
 
 
 def load_sequence_dataset(
@@ -49,6 +40,7 @@ def load_sequence_dataset(
     *,
     sequence_column: str = "sequence",
     label_column: str = "label",
+    problem_type: str | None = None,
     cache_dir: str | Path | None = None,
 ) -> DatasetDict:
     """Labelled sequences with the splits that exist among `train`, `validation` and `test`.
@@ -64,6 +56,7 @@ def load_sequence_dataset(
             ("prom_core_tata", "mouse/2"). May be left out where there is only one.
         sequence_column: Column of the sequences.
         label_column: Column of the labels.
+        problem_type: What the labels are, see `labels.encode_labels`; None to be told by `train`.
         cache_dir: Where a data set of the Hub is kept. Local files are always read anew: the
             cache of `datasets` does not notice that they have changed.
 
@@ -75,9 +68,11 @@ def load_sequence_dataset(
             row has no sequence or no proper label. Each message says what to do.
     """
     path = Path(name).expanduser()
-    columns = (sequence_column, label_column)
+    columns = (sequence_column, label_column, problem_type)
     if path.is_dir():
-        return _from_files(_select(_configurations(path), config, where=str(path)), *columns)
+        return _from_files(
+            select_configuration(configurations_of(path), config, where=str(path)), *columns
+        )
     if path.is_file():
         if config is not None:
             raise ValueError(
@@ -94,6 +89,7 @@ def load_sequence_files(
     *,
     sequence_column: str = "sequence",
     label_column: str = "label",
+    problem_type: str | None = None,
 ) -> DatasetDict:
     """As `load_sequence_dataset`, from one file or several files for each named split."""
     paths: SplitFiles = {}
@@ -102,7 +98,7 @@ def load_sequence_files(
         for path in paths[split]:
             if not path.is_file():
                 raise ValueError(f"There is no file {path} (split {split!r}).")
-    return _from_files(paths, sequence_column, label_column)
+    return _from_files(paths, sequence_column, label_column, problem_type)
 
 
 def require_splits(dataset: DatasetDict, *splits: str) -> None:
@@ -144,103 +140,9 @@ def longest_sequence(dataset: DatasetDict) -> int:
     )
 
 
-def _configurations(folder: Path) -> dict[str, SplitFiles]:
-    """Configuration -> split -> files, as the README declares or as the files are named."""
-    declared = _declared(folder)
-    if declared:
-        return declared
-    found: dict[str, SplitFiles] = {}
-    files = _tables(folder)
-    for file in files:
-        split = _split_of(file.name)
-        if split:
-            home = file.parent.relative_to(folder).as_posix()
-            config = "default" if home in (".", "data") else home
-            found.setdefault(config, {}).setdefault(split, []).append(file)
-    if not found and files and all(file.parent == folder for file in files):
-        found["default"] = {"train": files}
-    if not found:
-        raise ValueError(
-            f"{folder} holds no table named by split (train, validation or dev, test) in any of "
-            f"the formats {', '.join(TABLE_SUFFIXES)}; rename the files or name them one by one."
-        )
-    return found
-
-
-def _declared(folder: Path) -> dict[str, SplitFiles]:
-    from huggingface_hub import metadata_load
-
-    readme = folder / "README.md"
-    metadata = (metadata_load(readme) or {}) if readme.is_file() else {}
-    configurations: dict[str, SplitFiles] = {}
-    for entry in metadata.get("configs") or []:
-        name = entry.get("config_name", "default")
-        base = folder / entry.get("data_dir", ".")
-        splits: SplitFiles = {}
-        for split, pattern in _patterns(entry.get("data_files", "**/*")):
-            files = _tables(base, pattern)
-            if not files:
-                raise ValueError(
-                    f"{readme} declares {pattern!r} for configuration {name!r}, but no table in "
-                    f"{base} has such a name; correct it, or put the file there."
-                )
-            for file in files:
-                key = _canonical(split or _split_of(file.name) or "train")
-                splits.setdefault(key, []).append(file)
-        if entry.get("default"):
-            configurations = {"default": splits, **configurations}
-        configurations[name] = splits
-    return configurations
-
-
-def _tables(folder: Path, pattern: str = "**/*") -> list[Path]:
-    return sorted(p for p in folder.glob(pattern) if p.is_file() and table_suffix(p))
-
-
-def _patterns(data_files: Any) -> list[tuple[str | None, str]]:
-    """Every form that the Hub accepts for `data_files`, as (split or None, pattern) pairs."""
-    if isinstance(data_files, str):
-        return [(None, data_files)]
-    pairs: list[tuple[str | None, str]] = []
-    for entry in data_files:
-        if isinstance(entry, str):
-            pairs.append((None, entry))
-        else:
-            paths = [entry["path"]] if isinstance(entry["path"], str) else entry["path"]
-            pairs.extend((entry["split"], path) for path in paths)
-    return pairs
-
-
-def _select(found: dict[str, SplitFiles], config: str | None, where: str) -> SplitFiles:
-    if config is None:
-        if len(found) == 1:
-            return next(iter(found.values()))
-        if "default" in found:
-            return found["default"]
-        raise ValueError(
-            f"{where} has {len(found)} configurations; choose one of {', '.join(sorted(found))}."
-        )
-    matches = [name for name in found if name == config] or [
-        name for name in found if name.endswith(f"/{config}")
-    ]
-    if len(matches) == 1:
-        return found[matches[0]]
-    close = matches or difflib.get_close_matches(config, found, cutoff=0.4) or sorted(found)
-    problem = "fits several configurations" if matches else "is no configuration"
-    raise ValueError(f"{config!r} {problem} of {where}; did you mean {', '.join(close)}?")
-
-
-def _split_of(file_name: str) -> str | None:
-    """The split that a file's name begins with: `dev.csv.gz`, `train-00000-of-00001.parquet`."""
-    word = re.split(r"[^a-z]", file_name.lower(), maxsplit=1)[0]
-    return _SPLIT_NAMES.get(word)
-
-
-def _canonical(split: str) -> str:
-    return _SPLIT_NAMES.get(split.lower(), split)
-
-
-def _from_files(files: SplitFiles, sequence_column: str, label_column: str) -> DatasetDict:
+def _from_files(
+    files: SplitFiles, sequence_column: str, label_column: str, problem_type: str | None
+) -> DatasetDict:
     tables: dict[str, pa.Table] = {}
     feature: Any = None
     for split, paths in files.items():
@@ -248,10 +150,10 @@ def _from_files(files: SplitFiles, sequence_column: str, label_column: str) -> D
         for path in paths:
             _require_columns(column_names(path), sequence_column, label_column, str(path))
             part = _read(path, [sequence_column, label_column])
-            feature = feature or _class_label(part.schema, label_column)
+            feature = _same_classes(feature, _class_label(part.schema, label_column), str(path))
             parts.append(part.replace_schema_metadata(None))
         tables[split] = pa.concat_tables(parts, promote_options="permissive")
-    return _assemble(tables, feature, sequence_column, label_column)
+    return _assemble(tables, feature, sequence_column, label_column, problem_type)
 
 
 def _read(path: Path, columns: list[str]) -> pa.Table:
@@ -270,11 +172,24 @@ def _class_label(schema: pa.Schema, column: str) -> ClassLabel | None:
     return feature if isinstance(feature, ClassLabel) else None
 
 
+def _same_classes(
+    known: ClassLabel | None, own: ClassLabel | None, where: str
+) -> ClassLabel | None:
+    """The class names of the data so far, with those of one more file."""
+    if known is not None and own is not None and known.names != own.names:
+        raise ValueError(
+            f"{where} numbers the classes {', '.join(own.names)}, other files "
+            f"{', '.join(known.names)}; write all with the same class names in the same order."
+        )
+    return known or own
+
+
 def _from_hub(
     name: str,
     config: str | None,
     sequence_column: str,
     label_column: str,
+    problem_type: str | None,
     cache_dir: str | Path | None,
 ) -> DatasetDict:
     cache = None if cache_dir is None else str(cache_dir)
@@ -289,9 +204,12 @@ def _from_hub(
             dataset.column_names, sequence_column, label_column, f"{name}, split {split!r}"
         )
         label = dataset.features[label_column]
-        feature = feature or (label if isinstance(label, ClassLabel) else None)
-        tables[_canonical(str(split))] = dataset.data.table.select([sequence_column, label_column])
-    return _assemble(tables, feature, sequence_column, label_column)
+        own = label if isinstance(label, ClassLabel) else None
+        feature = _same_classes(feature, own, f"{name}, split {split!r}")
+        tables[canonical_split(str(split))] = dataset.data.table.select(
+            [sequence_column, label_column]
+        )
+    return _assemble(tables, feature, sequence_column, label_column, problem_type)
 
 
 def _require_columns(found: list[str], sequence: str, label: str, where: str) -> None:
@@ -308,6 +226,7 @@ def _assemble(
     feature: ClassLabel | None,
     sequence_column: str,
     label_column: str,
+    problem_type: str | None,
 ) -> DatasetDict:
     for split, table in tables.items():
         if len(table) == 0:
@@ -316,6 +235,7 @@ def _assemble(
     labels, label_feature = encode_labels(
         {split: table.column(label_column).to_pylist() for split, table in tables.items()},
         class_names=feature.names if feature else None,
+        problem_type=problem_type,
     )
     dataset = DatasetDict()
     for split in sorted(tables, key=_split_order):

@@ -89,6 +89,28 @@ def test_class_names_travel_in_parquet(tmp_path):
     assert dataset["test"].features["label"].names == ["background", "TATA"]
 
 
+def test_files_that_number_the_same_classes_in_another_order_are_refused(tmp_path):
+    write_parquet(tmp_path / "train.parquet", TRAIN, names=["background", "TATA"])
+    write_parquet(tmp_path / "test.parquet", TEST, names=["TATA", "background"])
+    with pytest.raises(
+        ValueError, match=r"classes background, TATA, other files TATA, background; w"
+    ):
+        load_sequence_dataset(tmp_path)
+
+
+def test_text_of_a_csv_file_goes_by_the_class_names_of_a_parquet_file(tmp_path):
+    write_parquet(tmp_path / "train.parquet", TRAIN, names=["promoter", "background"])
+    write_csv(tmp_path / "test.csv", [("ACGT", "background"), ("AC", "promoter")])
+    assert load_sequence_dataset(tmp_path)["test"]["label"][:] == [1, 0]
+
+
+def test_the_kind_of_labels_may_be_given(tmp_path):
+    write_csv(tmp_path / "train.csv", TRAIN)
+    dataset = load_sequence_dataset(tmp_path, problem_type="regression")
+    assert dataset["train"].features["label"] == Value("float32")
+    assert dataset["train"]["label"][:] == [0.0, 1.0, 1.0]
+
+
 README = """---
 license: apache-2.0
 configs:
@@ -173,14 +195,14 @@ def test_one_file_or_several_for_each_split(tmp_path):
 def test_a_dataset_as_the_hub_gives_it(folder_with_readme, tmp_path):
     """`load_dataset` takes a folder as it takes the id of a data set."""
     cache = tmp_path / "cache"
-    assert_all_splits(_from_hub(str(folder_with_readme), "small", "sequence", "label", cache))
+    assert_all_splits(_from_hub(str(folder_with_readme), "small", "sequence", "label", None, cache))
 
 
 def test_a_csv_dataset_as_the_hub_gives_it_keeps_a_sequence_na(tmp_path):
     for split, rows in (("train", TRAIN), ("validation", DEV), ("test", TEST)):
         write_csv(tmp_path / "folder" / f"{split}.csv", rows)
     folder = str(tmp_path / "folder")
-    assert_all_splits(_from_hub(folder, None, "sequence", "label", tmp_path / "cache"))
+    assert_all_splits(_from_hub(folder, None, "sequence", "label", None, tmp_path / "cache"))
 
 
 def test_other_column_names(tmp_path):
