@@ -10,13 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
-from transformers import EvalPrediction, Trainer
+from transformers import EvalPrediction
 
 from hf_genomics.evaluation.model_likelihood import site_log_likelihoods, without_labels
 from hf_genomics.training.phylogpn_arguments import SELECTION_METRIC
+from hf_genomics.training.pushing import CompletePushTrainer
 
 
-class PhyloGPNTrainer(Trainer):
+class PhyloGPNTrainer(CompletePushTrainer):
     """`Trainer` for a `PhyloGPNForMaskedLM`.
 
     The training loss is Trainer's: a mean over the counted sites of all batches and processes of an

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
-from transformers import EarlyStoppingCallback, Trainer, TrainerCallback
-from transformers.trainer_utils import HubStrategy
+from transformers import EarlyStoppingCallback, TrainerCallback
 
+from .early_stopping import EarlyStopping
 from .optimizers import RiemannianAdamW, manifold_points, parameter_groups
+from .pushing import CompletePushTrainer
 from .recipes import MODERN, Recipe
 
 ADAM_NAMES = frozenset({"adamw_torch", "adamw_torch_fused"})
 
 
-class GenomicsTrainer(Trainer):
+class GenomicsTrainer(CompletePushTrainer):
     """`Trainer` with [`RiemannianAdamW`], a [`Recipe`] and curvatures in the log.
 
     `args` rule over the recipe wherever both have a say: `learning_rate` and `weight_decay` are
@@ -58,7 +57,7 @@ class GenomicsTrainer(Trainer):
         self._curvature_gradient: Tensor | None = None
         callbacks = [*(callbacks or []), _CurvatureGradientReader(self._read_curvature_gradient)]
         if recipe.early_stopping_patience is not None and _selects_a_model(args):
-            callbacks.append(EarlyStoppingCallback(recipe.early_stopping_patience))
+            callbacks.append(EarlyStopping(recipe.early_stopping_patience))
         super().__init__(model=model, args=args, callbacks=callbacks, **kwargs)
         if self.optimizer is None and self.args.optim not in ADAM_NAMES:
             raise ValueError(
@@ -113,14 +112,6 @@ class GenomicsTrainer(Trainer):
         if "loss" in logs:
             logs.update(self._curvature_logs())
         super().log(logs, *args, **kwargs)
-
-    def _push_from_checkpoint(self, checkpoint_folder: str) -> None:
-        """Pushes as `Trainer` does, which takes weights and configuration from the checkpoint but
-        leaves the model's code there."""
-        if self.is_world_process_zero() and self.args.hub_strategy != HubStrategy.END:
-            for file in Path(checkpoint_folder).glob("*.py"):
-                shutil.copy(file, str(self.args.output_dir))
-        super()._push_from_checkpoint(checkpoint_folder)
 
     def _curvatures(self) -> Tensor:
         curvatures = getattr(self.accelerator.unwrap_model(self.model), "curvatures", None)
