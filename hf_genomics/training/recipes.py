@@ -34,8 +34,8 @@ class Recipe:
         point_milestones: the same for points.
         max_grad_norm: clip the gradient to this norm; 0 for no clipping.
         label_smoothing: share of the target spread over all classes.
-        early_stopping_patience: stop after so many epochs without a better validation MCC; None for
-            never.
+        early_stopping_patience: stop after so many epochs without a better validation MCC, those of
+            the warm-up not counted; None for never.
         reverse_complement_probability: share of training sequences read from the other strand.
     """
 

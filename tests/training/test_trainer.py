@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import EarlyStoppingCallback, TrainingArguments
+from transformers import TrainingArguments
 
 from hf_genomics import HyperbolicCNNConfig, HyperbolicCNNForSequenceClassification
+from hf_genomics.training.early_stopping import EarlyStopping
 from hf_genomics.training.optimizers import RiemannianAdamW
 from hf_genomics.training.recipes import MODERN, PAPER
 from hf_genomics.training.trainer import GenomicsTrainer
@@ -274,11 +275,29 @@ def test_early_stopping_resumes_with_the_patience_it_had_left(tmp_path):
     assert resumed.state.epoch == 4
 
 
+@pytest.mark.parametrize(("warmup_steps", "epochs"), [(0, 3), (6, 3), (12, 4), (0.5, 7)])
+def test_early_stopping_counts_no_epoch_of_the_warm_up(tmp_path, caplog, warmup_steps, epochs):
+    """Six steps an epoch, ten epochs; the first evaluation is the best one there is."""
+    trainer = trainer_in(
+        tmp_path,
+        recipe=dataclasses.replace(MODERN, early_stopping_patience=2),
+        compute_metrics=lambda _: {"matthews_correlation": 0.5},
+        num_train_epochs=10,
+        warmup_steps=warmup_steps,
+    )
+    trainer.train()
+    assert trainer.state.epoch == epochs
+    assert (
+        f"stopped after epoch {epochs} of 10: matthews_correlation has not been better than 0.5000 "
+        "in 2 evaluations" in caplog.text
+    )
+
+
 def test_early_stopping_is_left_out_where_nothing_is_evaluated(tmp_path):
     trainer = trainer_in(
         tmp_path, eval_strategy="no", save_strategy="no", load_best_model_at_end=False
     )
-    stopping = [c for c in trainer.callback_handler.callbacks if type(c) is EarlyStoppingCallback]
+    stopping = [c for c in trainer.callback_handler.callbacks if type(c) is EarlyStopping]
     assert stopping == []
 
 
