@@ -25,8 +25,9 @@ from hf_genomics.evaluation.table_fit import TableProblem, fit_table
 logger = logging.getLogger(__name__)
 
 ROOT_STD = 10.0  # of the one vector's prior around 0: wide enough not to matter
-PRIOR_STDS = (3.0, 1.0, 0.5, 0.25, 0.125, 0.06, 0.03)  # tried from the widest on
-PATIENCE = 2  # widths without a better validation score before narrower ones are given up
+PRIOR_STDS = (0.03, 0.06, 0.125, 0.25, 0.5, 1.0, 3.0)  # tried from the narrowest on
+PATIENCE = 2  # widths without a gain before wider ones are given up
+MIN_GAIN = 1e-4  # in natural units per site; less is no gain
 
 SiteLogLikelihood = Callable[[Tensor, Tensor], Tensor]
 """log rates (n, 4), leaf states (n, S) -> conditional log-likelihoods (n,)."""
@@ -141,7 +142,7 @@ def fit_context_rates(
         train: Sites that the tables are fitted to.
         validation: Sites that choose the width of each table's prior.
         log_likelihood: Of sites, given their rates; see `SiteLogLikelihood`.
-        prior_stds: Widths to choose from, from wide to narrow.
+        prior_stds: Widths to choose from, from narrow to wide.
 
     Returns:
         Tables by `Context.name`, the smaller contexts before the larger ones.
@@ -165,9 +166,10 @@ def fit_context_rates(
             score = float(values @ validation_counts / validation_counts.sum())
             logger.info("%s, prior %g: %.5f on validation", context.name, std, score)
             start = rates.table
+            misses = 0 if score > best_score + MIN_GAIN else misses + 1
             if score > best_score:
-                best, best_score, misses = rates, score, 0
-            elif (misses := misses + 1) == PATIENCE:
+                best, best_score = rates, score
+            if misses == PATIENCE:
                 break
         assert best is not None  # a score is a finite number
         fitted[context.name] = best

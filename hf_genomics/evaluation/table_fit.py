@@ -12,7 +12,7 @@ Legend: n sites, S leaves, C cells.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -24,6 +24,8 @@ MAX_DAMPING = 1e6
 MIN_STEP = 1e-6
 ROUNDING = 1e-6  # of a float32 log-likelihood, as a share of its size
 CHUNK_SIZE = 8192
+SAMPLE = 16  # a first fit to every 16th site saves most passes over all of them
+MIN_SAMPLED = 2048  # sites of a cell, on average; a sample of fewer is no good start
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,14 +55,15 @@ def fit_table(
     problem: TableProblem,
     start: Tensor | None = None,
     *,
-    tolerance: float = 1e-6,
+    tolerance: float = 1e-5,
     max_iterations: int = 100,
 ) -> Tensor:
     """Log rates (C, 4) of the highest posterior density; cells without sites stay at their prior.
 
     Args:
         problem: What to fit.
-        start: Log rates (C, 4) to start from; the prior's mean where None.
+        start: Log rates (C, 4) to start from. Where None, those that fit a sample of the sites,
+            or the prior's mean where cells have few sites.
         tolerance: A cell is done when the next step promises less than this, in natural units of
             log-likelihood per site.
         max_iterations: Passes over the sites that are left.
@@ -68,6 +71,8 @@ def fit_table(
     Raises:
         ValueError: Some cells have not converged by then.
     """
+    if start is None and len(problem.counts) > MIN_SAMPLED * len(problem.prior_mean):
+        start = fit_table(_sampled(problem), tolerance=tolerance, max_iterations=max_iterations)
     theta = (problem.prior_mean if start is None else start).clone()
     num_sites = problem.counts.new_zeros(len(theta)).index_add_(0, problem.cells, problem.counts)
     theta = torch.where(num_sites[:, None] > 0, theta, problem.prior_mean)
@@ -97,6 +102,16 @@ def fit_table(
     raise ValueError(
         f"{int(active.sum())} of {len(theta)} cells have not converged in {max_iterations} "
         "iterations; allow more, or a narrower prior."
+    )
+
+
+def _sampled(problem: TableProblem) -> TableProblem:
+    return replace(
+        problem,
+        leaf_states=problem.leaf_states[::SAMPLE],
+        counts=problem.counts[::SAMPLE],
+        cells=problem.cells[::SAMPLE],
+        flipped=problem.flipped[::SAMPLE],
     )
 
 

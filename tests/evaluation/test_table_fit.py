@@ -102,3 +102,11 @@ def test_a_better_start_ends_at_the_same_place():
     table = fit_table(given, tolerance=1e-9)
     again = fit_table(given, table + 0.3, tolerance=1e-9)
     np.testing.assert_allclose(table, again, atol=2e-4)
+
+
+def test_many_sites_of_a_cell_are_fitted_from_a_sample_on():
+    """The start is another one, the end is not."""
+    given = problem(prior_std=0.5, num_cells=2, num_sites=5000)
+    from_sample = fit_table(given, tolerance=1e-9)
+    from_prior = fit_table(given, given.prior_mean, tolerance=1e-9)
+    torch.testing.assert_close(from_sample, from_prior, atol=1e-3, rtol=0)
