@@ -54,7 +54,7 @@ class ClassifierScorer:
         self.context = (left, window - 1 - left)
         self.rc_average = rc_average
         self.embeddings = embeddings
-        self.max_positions = batch_size * window
+        self.batch_size = batch_size
         self.problem = model.config.problem_type
         labels = [str(model.config.id2label[i]) for i in range(model.config.num_labels)]
         self.kind = "logit" if _independent(model.config) else "log odds"
@@ -81,7 +81,7 @@ class ClassifierScorer:
     def __call__(self, substitutions: Substitutions, genome: IndexedGenome) -> Floats:
         """Scores `(n, len(columns))`."""
         read = WindowReader(substitutions, genome, self.context)
-        reference, alternative = read.both(self._outputs, self.max_positions)
+        reference, alternative = read.both(self._outputs, self.batch_size)
         n = self.model.config.num_labels
         columns = [self._scale(alternative[:, :n]) - self._scale(reference[:, :n])]
         if self.embeddings:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -25,7 +24,7 @@ from hf_genomics.evaluation.variant_effects.scores import (
     embedding_distances,
     log_rate_scores,
 )
-from hf_genomics.evaluation.variant_effects.windows import MAX_CHUNK, batches_of, plan_chunks
+from hf_genomics.evaluation.variant_effects.windows import Budget, plan_chunks
 
 
 class LogRateScorer:
@@ -84,12 +83,13 @@ class LogRateScorer:
         self.embeddings = embeddings
         self.flank = window // 2
         self.context = (self.flank, self.flank)
-        self.max_positions = batch_size * window
         # The layers shrink by the receptive field from first to last, so on the average each of
         # them works on `flank` positions more than come out; two flanks more if it pads inside.
-        self.overhead = 2 * self.flank - flank
+        overhead = 2 * self.flank - flank
         if getattr(model.config, "token_padding", "valid") == "same":
-            self.overhead += 2 * flank
+            overhead += 2 * flank
+        self.budget = Budget(overhead, batch_size * (1 + overhead))
+        self.batch_size = batch_size
         self.columns = LOG_RATE_SCORES | (EMBEDDING_SCORES if embeddings else {})
         self.precision = precision_of(model)
         self.identity = identity_of(model) | {
@@ -107,35 +107,49 @@ class LogRateScorer:
         columns = [log_rate_scores(rates, *states, kappa=self.kappa)]
         if self.embeddings:
             read = WindowReader(substitutions, genome, self.context)
-            outputs = read.both(self._embeddings, self.max_positions)
+            outputs = read.both(self._embeddings, self.batch_size)
             columns.append(embedding_distances(*outputs))
         return np.concatenate(columns, 1)
 
     def log_rates(self, substitutions: Substitutions, genome: IndexedGenome) -> Floats:
         """Log rates `(n, 4)` of the reference at the site of each substitution."""
         out = np.empty((len(substitutions), 4), np.float64)
-        chunks = self._chunks(substitutions)
-        lengths = chunks[:, 2] - chunks[:, 1] + 2 * self.flank
-        for batch in batches_of(lengths, max_positions=self.max_positions):
+        chunks = self.chunks(substitutions)
+        for size, batch in self.budget.batches(chunks[:, 2] - chunks[:, 1]):
             windows = []
             for contig, start, end in chunks[batch, :3]:
                 name = substitutions.contig_names[contig]
                 windows.append(genome.states(name, start - self.flank, end + self.flank))
-            rates = self._rates(windows)
+            rates = self._rates(windows, size)
             for (_, start, _, first, last), values in zip(chunks[batch], rates, strict=True):
                 out[first:last] = values[substitutions.position[first:last] - start]
         return out
 
-    def _chunks(self, substitutions: Substitutions) -> NDArray[np.int64]:
-        """Rows `(contig, start, end, first, last)`: sites of a chunk, and its substitutions."""
+    def chunks(self, substitutions: Substitutions) -> NDArray[np.int64]:
+        """What is computed: shared chunks, or one window for each site, whichever is cheaper.
+
+        Returns:
+            Rows `(contig, start, end, first, last)`: the sites of a chunk, and its substitutions.
+        """
+        alone = self._chunks(substitutions, share=False)
+        if not self.share:
+            return alone
+        shared = self._chunks(substitutions, share=True)
+        return shared if self.cost(shared) < self.cost(alone) else alone
+
+    def cost(self, chunks: NDArray[np.int64]) -> float:
+        """What the rows of `chunks` cost, in positions computed."""
+        return self.budget.cost(chunks[:, 2] - chunks[:, 1])
+
+    def _chunks(self, substitutions: Substitutions, *, share: bool) -> NDArray[np.int64]:
         rows: list[tuple[int, int, int, int, int]] = []
-        max_sites = max(1, min(MAX_CHUNK, self.max_positions - 2 * self.flank))
+        costs = {"overhead": self.budget.overhead, "max_sites": self.budget.max_sites}
         begin = 0
         for contig in range(len(substitutions.contig_names)):
             end = begin + int(np.sum(substitutions.contig == contig))
             positions = substitutions.position[begin:end]
-            if self.share:
-                chunks = plan_chunks(positions, overhead=self.overhead, max_sites=max_sites)
+            if share:
+                chunks = plan_chunks(positions, **costs)
             else:
                 chunks = np.unique(positions)[:, None] + np.array([0, 1])
             first = begin + np.searchsorted(positions, chunks[:, 0])
@@ -144,22 +158,19 @@ class LogRateScorer:
             begin = end
         return np.array(rows, np.int64).reshape(-1, 5)
 
-    def _rates(self, windows: list[NDArray[np.uint8]]) -> list[Floats]:
-        """Log rates `(sites, 4)` of each window, which lie padded with N in one batch."""
-        rates = self._forward(windows, self._centre_rates)
+    def _rates(self, windows: list[NDArray[np.uint8]], size: int) -> list[Floats]:
+        """Log rates `(sites, 4)` of each window, which lie in one batch, padded to `size` sites."""
+        rates = self._forward(windows, size)
         if self.rc_average:
-            other = self._forward([opposite(window) for window in windows], self._centre_rates)
+            other = self._forward([opposite(window) for window in windows], size)
             rates = [(w + rc[::-1, COMPLEMENT[:4]]) / 2 for w, rc in zip(rates, other, strict=True)]
         return rates
 
-    def _forward(
-        self, windows: list[NDArray[np.uint8]], run: Callable[[Tensor], Tensor]
-    ) -> list[Floats]:
-        longest = max(len(window) for window in windows)
-        padded = np.full((len(windows), longest), UNKNOWN, np.uint8)
+    def _forward(self, windows: list[NDArray[np.uint8]], size: int) -> list[Floats]:
+        padded = np.full((len(windows), size + 2 * self.flank), UNKNOWN, np.uint8)
         for row, window in zip(padded, windows, strict=True):
             row[: len(window)] = window
-        values = run_model(self.model, padded, run)
+        values = run_model(self.model, padded, self._centre_rates)
         return [
             row[: len(window) - 2 * self.flank] for row, window in zip(values, windows, strict=True)
         ]

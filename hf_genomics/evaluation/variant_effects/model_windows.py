@@ -38,27 +38,26 @@ class WindowReader:
         self.site = self.site.reshape(-1)
 
     def both(
-        self, run: Callable[[NDArray[np.uint8]], Floats], max_positions: int
+        self, run: Callable[[NDArray[np.uint8]], Floats], batch_size: int
     ) -> tuple[Floats, Floats]:
         """`run` on all windows: values `(n, D)` of the references and `(n, D)` of alternatives."""
-        reference = self._run(run, self.first, max_positions, alternative=False)
+        reference = self._run(run, self.first, batch_size, alternative=False)
         everyone = np.arange(len(self.substitutions))
-        alternative = self._run(run, everyone, max_positions, alternative=True)
+        alternative = self._run(run, everyone, batch_size, alternative=True)
         return reference[self.site], alternative
 
     def _run(
         self,
         run: Callable[[NDArray[np.uint8]], Floats],
         rows: NDArray[np.integer],
-        max_positions: int,
+        batch_size: int,
         *,
         alternative: bool,
     ) -> Floats:
-        size = max(1, max_positions // (sum(self.context) + 1))
         return np.concatenate(
             [
-                run(np.stack([self._window(row, alternative) for row in rows[i : i + size]]))
-                for i in range(0, len(rows), size)
+                run(np.stack([self._window(row, alternative) for row in rows[i : i + batch_size]]))
+                for i in range(0, len(rows), batch_size)
             ]
         )
 

@@ -1,5 +1,7 @@
 """What a row's text says, and what the reference says to it."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -170,3 +172,8 @@ def test_no_alleles_are_no_substitutions(genome):
 
 def test_every_status_has_a_meaning():
     assert set(MEANINGS) == set(Status)
+
+
+def test_every_status_is_documented():
+    page = (Path(__file__).parents[3] / "docs" / "variant_scores.md").read_text("utf-8")
+    assert [status for status in Status if f"`{status}`" not in page] == []

@@ -52,13 +52,16 @@ def test_scores_are_those_of_the_model_at_the_site(model, genome, substitutions,
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 1000])
-def test_shared_chunks_give_the_scores_of_lone_windows(batch_size, model, genome, substitutions):
+def test_shared_chunks_give_the_scores_of_lone_windows(batch_size, model, genome, snvs):
+    substitutions = substitutions_of(snvs(300), genome, 12)
     shared = LogRateScorer(model, batch_size=batch_size)
     alone = LogRateScorer(model, share=False)
     np.testing.assert_allclose(shared(substitutions, genome), alone(substitutions, genome), **EXACT)
 
 
-def test_sharing_computes_fewer_positions(model, genome, substitutions, monkeypatch):
+def test_sharing_computes_fewer_positions(model, genome, snvs, monkeypatch):
+    substitutions = substitutions_of(snvs(300), genome, 12)
+
     def positions(scorer):
         seen = []
         forward = type(model).forward
@@ -72,9 +75,9 @@ def test_sharing_computes_fewer_positions(model, genome, substitutions, monkeypa
             scorer(substitutions, genome)
         return sum(seen)
 
-    # 60 sites on 2,900 bases: chunks of about that many, where windows are 60 x 25.
+    # 300 sites on 2,900 bases: chunks of about that many, where windows have 25 bases each.
     alone, shared = LogRateScorer(model, share=False), LogRateScorer(model)
-    assert positions(shared) < positions(alone) == 60 * 25
+    assert positions(shared) < positions(alone) / 2
 
 
 def test_dense_sites_cost_little_more_than_their_bases(model, genome, sequences):
@@ -84,8 +87,17 @@ def test_dense_sites_cost_little_more_than_their_bases(model, genome, sequences)
         if (ref := sequences["chr1"][site])
     ]
     substitutions = substitutions_of(rows, genome, 12)
-    chunks = LogRateScorer(model, batch_size=32)._chunks(substitutions)
+    chunks = LogRateScorer(model).chunks(substitutions)
     assert chunks[:, 1:3].tolist() == [[2100, 2400]]
+
+
+def test_far_sites_have_windows_of_their_own_where_sharing_saves_nothing(model, genome, sequences):
+    # Each 13 from the next: joined, the gap costs what a second window's flanks would.
+    sites = range(2100, 2400, 14)
+    rows = [("chr1", i + 1, r := sequences["chr1"][i], "ACGT"["ACGT".index(r) - 1]) for i in sites]
+    substitutions = substitutions_of(rows, genome, 12)
+    chunks = LogRateScorer(model).chunks(substitutions)
+    assert chunks[:, 1:3].tolist() == [[i, i + 1] for i in sites]
 
 
 def test_contig_ends_are_padded_with_n(model, genome, sequences):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hf_genomics.evaluation.variant_effects.windows import batches_of, plan_chunks
+from hf_genomics.evaluation.variant_effects.windows import MAX_CHUNK, STEP, Budget, plan_chunks
 
 
 def cost(chunks, overhead):
@@ -52,16 +52,58 @@ def test_no_positions_are_no_chunks():
     assert plan_chunks(np.array([], np.int64), overhead=5).shape == (0, 2)
 
 
-@given(st.lists(st.integers(1, 50), max_size=40), st.integers(1, 120))
-def test_batches_hold_every_window_once_within_their_bound(lengths, max_positions):
-    lengths = np.array(lengths, np.int64)
-    batches = list(batches_of(lengths, max_positions=max_positions))
-    assert sorted(i for batch in batches for i in batch) == list(range(len(lengths)))
-    for batch in batches:
-        assert len(batch) == 1 or len(batch) * lengths[batch].max() <= max_positions
+@given(
+    st.lists(st.integers(1, 500), max_size=40),
+    st.integers(0, 20),
+    st.integers(1, 2000),
+)
+def test_batches_hold_every_chunk_once_within_their_bounds(sites, overhead, max_positions):
+    budget = Budget(overhead, max_positions)
+    sites = np.minimum(np.array(sites, np.int64), budget.max_sites)
+    batches = list(budget.batches(sites))
+    assert sorted(i for _, batch in batches for i in batch) == list(range(len(sites)))
+    for size, batch in batches:
+        assert size in budget.sizes
+        assert (sites[batch] <= size).all()
+        assert len(batch) == 1 or len(batch) * (size + overhead) <= max_positions
 
 
-@pytest.mark.parametrize("max_positions", [1, 10, 30])
-def test_windows_of_one_length_fill_their_batches(max_positions):
-    sizes = [len(batch) for batch in batches_of(np.full(7, 10), max_positions=max_positions)]
-    assert sizes == {1: [1] * 7, 10: [1] * 7, 30: [3, 3, 1]}[max_positions]
+@given(st.integers(0, 300), st.integers(1, 5000))
+def test_sizes_are_few_and_padding_to_them_is_little(overhead, max_positions):
+    budget = Budget(overhead, max_positions)
+    assert budget.sizes[0] == 1
+    assert budget.max_sites <= max(1, max_positions - overhead)
+    costs = budget.sizes + overhead
+    assert (costs[1:] <= np.maximum(costs[:-1] * (1 + STEP), costs[:-1] + 1)).all()
+
+
+def test_published_size_has_few_sizes_and_the_longest_chunk_is_one():
+    budget = Budget(240, 64 * 241)
+    assert len(budget.sizes) < 40
+    assert budget.max_sites > 0.85 * MAX_CHUNK
+
+
+@pytest.mark.parametrize(("max_positions", "sizes"), [(7, [1] * 7), (10, [1] * 7), (21, [3, 3, 1])])
+def test_sites_alone_fill_their_batches(max_positions, sizes):
+    batches = Budget(6, max_positions).batches(np.full(7, 1))
+    assert [len(batch) for _, batch in batches] == sizes
+
+
+@pytest.mark.parametrize(
+    ("max_positions", "batches", "cost"),
+    [
+        (80, [(41, [1]), (41, [2]), (5, [0])], 41 + 41 + 5 + 3 * 10),
+        # The 5 would be padded by 36, which is more than the 12.5 of a call.
+        (100, [(41, [1, 2]), (5, [0])], 2 * 41 + 5 + 2 * 12.5),
+        (400, [(41, [1, 2, 0])], 3 * 41 + 50),
+    ],
+)
+def test_cost_counts_padding_and_calls(max_positions, batches, cost):
+    budget = Budget(overhead=0, max_positions=max_positions)
+    sites = np.array([5, 40, 38])
+    assert [(size, batch.tolist()) for size, batch in budget.batches(sites)] == batches
+    assert budget.cost(sites) == cost
+
+
+def test_no_chunks_are_no_batches():
+    assert list(Budget(3, 9).batches(np.array([], np.int64))) == []
