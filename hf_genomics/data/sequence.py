@@ -6,6 +6,7 @@ BASES = "ACGT"
 IUPAC_CODES = "ACGTURYSWKMBDHVN"
 GAP_CODES = "-."
 WHITE_SPACE = " \t\r\n"
+MASK_TOKEN = "[MASK]"  # of DNATokenizer: one position, the same on either strand
 
 # U pairs with A and is read as T everywhere else, so it has a complement but is never one.
 _COMPLEMENTS = "TGCAAYRSWMKVHDBN"
@@ -36,5 +37,9 @@ def reverse_complement(sequence: str) -> str:
 
 
 def opposite_strand(sequence: str) -> str:
-    """`reverse_complement` without the check: unknown characters stay, for a tokenizer to judge."""
-    return sequence.translate(_COMPLEMENT_TABLE)[::-1]
+    """`reverse_complement` without the check: unknown characters stay, for a tokenizer to judge.
+
+    `[MASK]` is one position, and stays as it is.
+    """
+    parts = sequence.split(MASK_TOKEN)
+    return MASK_TOKEN.join(part.translate(_COMPLEMENT_TABLE)[::-1] for part in reversed(parts))

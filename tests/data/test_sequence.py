@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hf_genomics.data.sequence import IUPAC_CODES, opposite_strand, reverse_complement
+from hf_genomics import DNATokenizer
+from hf_genomics.data.sequence import (
+    IUPAC_CODES,
+    MASK_TOKEN,
+    opposite_strand,
+    reverse_complement,
+)
 
 DNA = st.text(alphabet=IUPAC_CODES.replace("U", "") + "acgtn-.")
 
@@ -47,3 +53,20 @@ def test_a_character_that_is_no_nucleotide_is_named_with_its_position(sequence, 
 
 def test_the_unchecked_strand_leaves_unknown_characters_to_the_tokenizer():
     assert opposite_strand("AC!T") == "A!GT"
+
+
+@pytest.mark.parametrize(
+    ("sequence", "expected"),
+    [
+        ("AC[MASK]GG", "CC[MASK]GT"),
+        ("[MASK]A", "T[MASK]"),
+        ("[MASK][MASK]", "[MASK][MASK]"),
+        ("A[MASK", "MSTK[T"),
+    ],
+)
+def test_a_masked_base_is_masked_on_the_other_strand(sequence, expected):
+    assert opposite_strand(sequence) == expected
+
+
+def test_the_mask_is_that_of_the_tokenizer():
+    assert DNATokenizer().mask_token == MASK_TOKEN
