@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import io
+import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, TextIO, cast
@@ -33,7 +35,7 @@ def read_fasta(path: str | Path) -> Iterator[FastaRecord]:
         name: str | None = None
         description = ""
         parts: list[str] = []
-        for number, line in enumerate(lines, start=1):
+        for number, line in enumerate(_lines(lines, path), start=1):
             line = line.strip()
             if line.startswith(">"):
                 if name is not None:
@@ -65,12 +67,43 @@ def read_fasta_batches(
 
 
 def open_text(path: str | Path) -> TextIO:
-    """Opens a text file, plain or gzip-compressed, as UTF-8 without a byte-order mark."""
+    """Opens a text file, plain or gzip-compressed, as UTF-8 without a byte-order mark.
+
+    Reading from it raises ValueError where the compressed bytes are damaged or cut off.
+    """
     with open(path, "rb") as file:
         compressed = file.read(2) == _GZIP_MAGIC
     # Line ends are left to the caller's parser: a quoted CSV field may hold some of its own.
-    stream = gzip.open(path, "rb") if compressed else open(path, "rb")  # noqa: SIM115
+    stream = _GzipFile(path, "rb") if compressed else open(path, "rb")  # noqa: SIM115
     return io.TextIOWrapper(cast(io.BufferedReader, stream), encoding="utf-8-sig", newline="")
+
+
+def _lines(file: TextIO, path: str | Path) -> Iterator[str]:
+    try:
+        yield from file
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not FASTA, which is text: {error}.") from error
+
+
+class _GzipFile(gzip.GzipFile):
+    """Says which file is broken."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        with self._naming():
+            return super().read(size)
+
+    def read1(self, size: int = -1) -> bytes:
+        with self._naming():
+            return super().read1(size)
+
+    @contextmanager
+    def _naming(self) -> Iterator[None]:
+        try:
+            yield
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise ValueError(
+                f"{self.name} is a broken gzip file ({error}): fetch or compress it anew."
+            ) from error
 
 
 def _record(path: str | Path, name: str, description: str, parts: list[str]) -> FastaRecord:

@@ -32,9 +32,11 @@ csv.field_size_limit(sys.maxsize)
 def table_suffix(path: str | Path) -> str:
     """`.csv`, `.tsv`, `.txt` or `.parquet`, with a final `.gz` put aside; `""` for other files."""
     suffixes = [suffix.lower() for suffix in Path(path).suffixes]
-    if suffixes and suffixes[-1] == ".gz":
+    compressed = bool(suffixes) and suffixes[-1] == ".gz"
+    if compressed:
         suffixes.pop()
-    return suffixes[-1] if suffixes and suffixes[-1] in TABLE_SUFFIXES else ""
+    suffix = suffixes[-1] if suffixes and suffixes[-1] in TABLE_SUFFIXES else ""
+    return "" if suffix == ".parquet" and compressed else suffix  # Parquet compresses itself
 
 
 def column_names(path: str | Path) -> list[str]:
@@ -43,9 +45,10 @@ def column_names(path: str | Path) -> list[str]:
     Raises:
         ValueError: The file is no readable table, is empty, or names a column twice.
     """
-    if _require_table(path) == ".parquet":
-        return list(pq.read_schema(path).names)
-    with open_text(path) as file:
+    if require_table(path) == ".parquet":
+        with _naming(path):
+            return list(pq.read_schema(path).names)
+    with _naming(path), open_text(path) as file:
         return _header(path, csv.reader(file, delimiter=_DELIMITERS[table_suffix(path)]))
 
 
@@ -55,11 +58,12 @@ def read_batches(path: str | Path, batch_size: int) -> Iterator[Rows]:
     Raises:
         ValueError: As `column_names`, or a CSV row has another number of fields than the header.
     """
-    if _require_table(path) == ".parquet":
-        for batch in pq.ParquetFile(path).iter_batches(batch_size):
-            yield batch.to_pydict()
+    if require_table(path) == ".parquet":
+        with _naming(path):
+            for batch in pq.ParquetFile(path).iter_batches(batch_size):
+                yield batch.to_pydict()
         return
-    with open_text(path) as file:
+    with _naming(path), open_text(path) as file:
         reader = csv.reader(file, delimiter=_DELIMITERS[table_suffix(path)])
         names = _header(path, reader)
         rows: list[list[str]] = []
@@ -79,21 +83,43 @@ def read_batches(path: str | Path, batch_size: int) -> Iterator[Rows]:
             yield _by_column(names, rows)
 
 
+def parquet_schema(path: str | Path) -> pa.Schema | None:
+    """The types of a Parquet table's columns, None for other files.
+
+    Raises:
+        ValueError: The file is no readable Parquet table.
+    """
+    if table_suffix(path) != ".parquet":
+        return None
+    with _naming(path):
+        return pq.read_schema(path)
+
+
 @contextmanager
-def table_writer(path: str | Path) -> Iterator[Callable[[Rows], None]]:
+def table_writer(
+    path: str | Path, *, schema: pa.Schema | None = None
+) -> Iterator[Callable[[Rows], None]]:
     """Gives a function that appends rows to a new table, of the format that the suffix names.
 
     The table appears under its name only when the block ends without an error; until then, and
     after a failure, whatever stood there before is untouched.
 
+    Args:
+        path: Of the new table.
+        schema: For Parquet: types of the columns that it names. Those of other columns follow from
+            the first rows that are appended.
+
     Raises:
-        ValueError: The suffix is none of `.csv`, `.tsv`, `.txt` (each also with `.gz`), `.parquet`.
+        ValueError: The suffix is none of `.csv`, `.tsv`, `.txt` (each also with `.gz`), `.parquet`;
+            or rows of a Parquet table do not have the types of the first ones.
     """
-    suffix = _require_table(path)
+    suffix = require_table(path)
     aside = Path(path).with_name(f".{Path(path).name}.{os.getpid()}.partial")
-    write = _parquet_writer if suffix == ".parquet" else _delimited_writer
+    writer = (
+        _parquet_writer(aside, schema) if suffix == ".parquet" else _delimited_writer(aside, path)
+    )
     try:
-        with write(aside, path) as append:
+        with writer as append:
             yield append
         os.replace(aside, path)
     finally:
@@ -124,17 +150,20 @@ def _delimited_writer(aside: Path, path: str | Path) -> Iterator[Callable[[Rows]
 
 
 @contextmanager
-def _parquet_writer(aside: Path, path: str | Path) -> Iterator[Callable[[Rows], None]]:
+def _parquet_writer(aside: Path, schema: pa.Schema | None) -> Iterator[Callable[[Rows], None]]:
     writer: pq.ParquetWriter | None = None
 
     def append(rows: Rows) -> None:
         nonlocal writer
         if writer is None:
-            table = pa.table(rows)
-            writer = pq.ParquetWriter(aside, table.schema)
-        else:
-            table = pa.table(rows, schema=writer.schema)
-        writer.write_table(table)
+            known = {} if schema is None else {field.name: field for field in schema}
+            fields = [
+                known.get(name) or pa.field(name, pa.array(values).type)
+                for name, values in rows.items()
+            ]
+            metadata = None if schema is None else schema.metadata
+            writer = pq.ParquetWriter(aside, pa.schema(fields, metadata=metadata))
+        writer.write_table(pa.table(rows, schema=writer.schema))
 
     try:
         yield append
@@ -143,14 +172,30 @@ def _parquet_writer(aside: Path, path: str | Path) -> Iterator[Callable[[Rows], 
             writer.close()
 
 
-def _require_table(path: str | Path) -> str:
+def require_table(path: str | Path) -> str:
+    """`table_suffix` of a table.
+
+    Raises:
+        ValueError: The file is none.
+    """
     suffix = table_suffix(path)
     if not suffix:
         raise ValueError(
             f"{path} is not a table this package reads or writes; use one of "
-            f"{', '.join(TABLE_SUFFIXES)} (text tables also with .gz)."
+            f"{', '.join(TABLE_SUFFIXES)} (text tables also with .gz, which Parquet does not need)."
         )
     return suffix
+
+
+@contextmanager
+def _naming(path: str | Path) -> Iterator[None]:
+    """Says which file is broken where the libraries do not."""
+    try:
+        yield
+    except pa.ArrowInvalid as error:
+        raise ValueError(f"{path} is no readable Parquet table: {error}") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not UTF-8 text: {error}; is it another format?") from error
 
 
 def _header(path: str | Path, reader: Iterator[list[str]]) -> list[str]:

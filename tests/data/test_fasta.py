@@ -55,3 +55,18 @@ def test_batches_are_columns(tmp_path):
         {"id": ["a", "b"], "description": ["x", ""], "sequence": ["A", "C"]},
         {"id": ["c"], "description": [""], "sequence": ["G"]},
     ]
+
+
+@pytest.mark.parametrize("cut", [12, 300])
+def test_a_broken_gzip_file_is_named(tmp_path, cut):
+    path = tmp_path / "a.fa.gz"
+    text = ">chr1\n" + "".join(f"{i**5}\n" for i in range(1000))
+    path.write_bytes(gzip.compress(text.encode())[:cut])
+    with pytest.raises(ValueError, match="a.fa.gz is a broken gzip file .*: fetch or compress it"):
+        list(read_fasta(path))
+
+
+def test_a_file_that_is_no_text_is_named(tmp_path):
+    (tmp_path / "a.fa").write_bytes(b">\xff\xfe\n")
+    with pytest.raises(ValueError, match="a.fa is not FASTA, which is text: .*utf-8"):
+        list(read_fasta(tmp_path / "a.fa"))

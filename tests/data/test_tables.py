@@ -5,8 +5,15 @@ import gzip
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from datasets import ClassLabel, Dataset, Features, Value
 
-from hf_genomics.data.tables import column_names, read_batches, table_suffix, table_writer
+from hf_genomics.data.tables import (
+    column_names,
+    parquet_schema,
+    read_batches,
+    table_suffix,
+    table_writer,
+)
 
 ROWS = {"id": ["007", "NA"], "sequence": ["NA", "AC,\nGT"], "note": ['say "n"', ""]}
 
@@ -69,6 +76,7 @@ def test_broken_tables_are_refused(tmp_path, text, message):
 
 
 def test_other_files_are_no_tables(tmp_path):
+    assert table_suffix("a.parquet.gz") == ""  # Parquet compresses itself
     assert table_suffix("a.fasta.gz") == table_suffix("csv") == table_suffix("a.json") == ""
     with pytest.raises(ValueError, match=r"a.json is not a table .* use one of .csv"):
         column_names("a.json")
@@ -91,6 +99,48 @@ def test_a_failed_write_leaves_the_old_table(tmp_path, suffix):
 def _append_all(append, batches):
     for rows in batches:
         append(rows)
+
+
+def test_parquet_columns_keep_the_types_of_a_schema_that_is_given(tmp_path):
+    """Also where the first rows are all null, and tell no type."""
+    given, copy = tmp_path / "given.parquet", tmp_path / "copy.parquet"
+    features = Features(
+        {"note": Value("string"), "n": Value("int8"), "kind": ClassLabel(names=["a", "b"])}
+    )
+    columns = {"note": [None, None, "x"], "n": [1, 2, 3], "kind": [0, 1, 1]}
+    Dataset.from_dict(columns, features=features).to_parquet(given)
+    with table_writer(copy, schema=parquet_schema(given)) as append:
+        for rows in read(given, batch_size=2):
+            append({**rows, "score": [0.5] * len(rows["n"])})
+    written = Dataset.from_parquet(str(copy), cache_dir=str(tmp_path / "cache"))
+    assert written.features == Features({**features, "score": Value("float64")})
+    assert written.to_dict() == {**columns, "score": [0.5] * 3}
+
+
+def test_only_parquet_has_a_schema(tmp_path):
+    with table_writer(tmp_path / "a.csv") as append:
+        append(ROWS)
+    assert parquet_schema(tmp_path / "a.csv") is None
+
+
+@pytest.mark.parametrize("cut", [12, 300])
+def test_a_broken_gzip_file_is_named(tmp_path, cut):
+    path = tmp_path / "a.csv.gz"
+    text = "sequence\n" + "".join(f"{i**5}\n" for i in range(1000))
+    path.write_bytes(gzip.compress(text.encode())[:cut])
+    with pytest.raises(ValueError, match="a.csv.gz is a broken gzip file .*: fetch or compress"):
+        read(path)
+
+
+def test_files_of_another_format_are_named(tmp_path):
+    (tmp_path / "a.parquet").write_text("sequence,label\n")
+    (tmp_path / "a.csv").write_bytes(b"PK\x03\x04\xff\xfe")
+    with pytest.raises(ValueError, match="a.parquet is no readable Parquet table"):
+        read(tmp_path / "a.parquet")
+    with pytest.raises(ValueError, match="a.parquet is no readable Parquet table"):
+        column_names(tmp_path / "a.parquet")
+    with pytest.raises(ValueError, match="a.csv is not UTF-8 text: .* is it another format"):
+        read(tmp_path / "a.csv")
 
 
 def test_parquet_keeps_types(tmp_path):
