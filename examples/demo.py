@@ -27,11 +27,8 @@ from datasets import Dataset, DatasetDict
 from hf_genomics.benchmarks.parameters import Condition, SimulationParameters, SplitRule, TreeShape
 from hf_genomics.benchmarks.simulator import simulate
 from hf_genomics.benchmarks.writing import write_dataset
-from hf_genomics.data.sequence_datasets import (
-    load_sequence_dataset,
-    longest_sequence,
-    require_splits,
-)
+from hf_genomics.data.sequence_datasets import load_sequence_dataset, longest_sequence
+from hf_genomics.data.splits import require_splits
 from hf_genomics.training.recipes import MODERN
 
 REPOSITORY = Path(__file__).resolve().parent.parent

@@ -14,31 +14,39 @@ weights. Model, tokenizer, trainer_state.json and all_results.json are written t
 A killed run goes on, to the same weights, when its command is repeated with
 --resume_from_checkpoint true, which also serves the first start: where there is no checkpoint,
 training begins anew. The resumed run must have the same arguments and number of processes.
+
+docs/finetuning.md has the formats of tables and labels, and what the files of results hold.
 """
 
 import sys
 from dataclasses import asdict
+from pathlib import Path
 
 from transformers import set_seed
 
 from hf_genomics.data.augmentation import ReverseComplementAugmentation
-from hf_genomics.data.collators import SequenceClassificationCollator
-from hf_genomics.evaluation.classification import model_summary, score_splits
+from hf_genomics.data.collators import SequenceClassificationCollator, length_limit
+from hf_genomics.evaluation.classification import model_summary, score_splits, set_on_invalid
 from hf_genomics.evaluation.metrics import compute_classification_metrics
 from hf_genomics.evaluation.results import command_line, package_versions, write_results
 from hf_genomics.training.arguments import parse_arguments
+from hf_genomics.training.checkpoint_labels import with_labels_of
 from hf_genomics.training.checkpoints import checkpoint_to_resume
-from hf_genomics.training.finetuning import (
-    build_model,
-    check_lengths,
-    length_limit,
-    selection_metric,
-)
+from hf_genomics.training.finetuning import build_model, data_summary, selection_metric
+from hf_genomics.training.input_checks import check_sequences
 from hf_genomics.training.processes import leave_process_group
 from hf_genomics.training.trainer import GenomicsTrainer
+from hf_genomics.training.user_errors import user_errors_in_one_line
 
 
 def main() -> None:
+    with user_errors_in_one_line("finetune.py"):  # those of training keep their traceback
+        run = prepare()
+    train_and_report(*run)
+
+
+def prepare() -> tuple:
+    """Arguments, data and model, checked before the first step of training."""
     model_args, data_args, training_args, recipe = parse_arguments(sys.argv[1:], __doc__)
     output_dir = str(training_args.output_dir)
     checkpoint = None
@@ -48,9 +56,10 @@ def main() -> None:
 
     dataset = data_args.load(training_args.seed)
     model, tokenizer = build_model(model_args, dataset, data_args.max_length, data_args.cache_dir)
+    set_on_invalid(tokenizer, data_args.on_invalid)
     limit = length_limit(model.config, data_args.max_length)
-    if not data_args.truncation:
-        check_lengths(dataset, tokenizer, limit)
+    check_sequences(dataset, tokenizer, limit, truncation=data_args.truncation)
+    dataset = with_labels_of(dataset, model.config)
     training_args.metric_for_best_model = selection_metric(
         training_args.metric_for_best_model, dataset["train"].features["label"]
     )
@@ -72,7 +81,15 @@ def main() -> None:
         compute_metrics=compute_classification_metrics,
         processing_class=tokenizer,
     )
+    if trainer.is_world_process_zero():
+        print(data_summary(dataset, model.config), flush=True)
+    return trainer, dataset, checkpoint, model_args, data_args
 
+
+def train_and_report(trainer, dataset, checkpoint, model_args, data_args) -> None:
+    """Trains, scores validation, then test, and writes what came out."""
+    model, training_args = trainer.model, trainer.args
+    output_dir = Path(training_args.output_dir)
     results = {}
     if training_args.do_train:
         trained = trainer.train(resume_from_checkpoint=checkpoint)
@@ -85,8 +102,8 @@ def main() -> None:
             "epochs": trainer.state.epoch,
             "steps": trainer.state.global_step,
             "best_step": trainer.state.best_global_step,
+            "stopped_early": trainer.state.global_step < trainer.state.max_steps,
         }
-    results |= score_splits(trainer, dataset, ["validation", "test"])
     results |= model_summary(model) | {
         "rows": {split: len(rows) for split, rows in dataset.items()},
         "model_arguments": asdict(model_args),
@@ -96,9 +113,13 @@ def main() -> None:
         "command": command_line(),
         "versions": package_versions(),
     }
+    results |= score_splits(trainer, dataset, ["validation"])
+    if trainer.is_world_process_zero():  # whatever may happen to the test split
+        write_results(output_dir / "validation_results.json", results)
+    results |= score_splits(trainer, dataset, ["test"])
 
     if trainer.is_world_process_zero():
-        write_results(f"{output_dir}/all_results.json", results)
+        write_results(output_dir / "all_results.json", results)
         for name, value in results.items():
             if name.startswith(("validation_", "test_")):
                 print(f"{name} {value:.4f}")

@@ -6,38 +6,59 @@ Reads CSV, TSV, Parquet or FASTA (text also gzip-compressed) and writes CSV, TSV
 suffixes say. A table keeps all its columns; a FASTA file becomes the columns `id`, `description`
 and `sequence`. Added are `predicted_label` and `probability_<label>` for every label (`prediction`
 for regression), one row for each input row, in the same order. The file is read in batches, so it
-may be larger than memory; the output appears when it is complete.
+may be larger than memory; the output appears when it is complete. A sequence that is longer than a
+model of fixed length reads is an error, unless --truncation cuts it.
 """
 
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Iterator
+from pathlib import Path
 
 from transformers.utils.logging import tqdm
 
 import hf_genomics  # noqa: F401  # so that the Auto classes know our models
 from hf_genomics.data.fasta import read_fasta_batches
-from hf_genomics.data.tables import Rows, column_names, read_batches, table_suffix, table_writer
+from hf_genomics.data.tables import (
+    Rows,
+    column_names,
+    parquet_schema,
+    read_batches,
+    require_table,
+    table_suffix,
+    table_writer,
+)
 from hf_genomics.evaluation.classification import SequenceClassifier
+from hf_genomics.training.user_errors import user_errors_in_one_line
 
 
 def main() -> None:
     args = parse_arguments()
+    with user_errors_in_one_line("predict.py"):
+        predict(args)
+
+
+def predict(args: Namespace) -> None:
+    require_table(args.output)
     batches = read_input(args.input, args.sequence_column, args.batch_size)
     classify = SequenceClassifier.from_pretrained(
-        args.model, trust_remote_code=args.trust_remote_code, device=args.device
+        args.model,
+        trust_remote_code=args.trust_remote_code,
+        device=args.device,
+        truncation=args.truncation,
+        on_invalid=args.on_invalid,
     )
+    Path(args.output).parent.mkdir(parents=True, exist_ok=True)
     num_rows = 0
     with (
-        table_writer(args.output) as append,
+        table_writer(args.output, schema=parquet_schema(args.input)) as append,
         tqdm(unit=" sequences", disable=args.quiet) as progress,
     ):
         for batch in batches:
             sequences = batch[args.sequence_column]
-            try:
-                predictions = classify(sequences)
-            except ValueError as error:
-                last = num_rows + len(sequences) - 1
-                raise ValueError(f"Rows {num_rows} to {last} of {args.input}: {error}") from error
+            rows = [f"Row {num_rows + row} of {args.input}" for row in range(len(sequences))]
+            if not table_suffix(args.input):
+                rows = [f"Record {name!r} of {args.input}" for name in batch["id"]]
+            predictions = classify(sequences, rows)
             taken = sorted(predictions.keys() & batch.keys())
             if taken:
                 raise ValueError(f"{args.input} already has columns {taken}; rename them.")
@@ -72,6 +93,14 @@ def parse_arguments() -> Namespace:
     parser.add_argument("--device", help="Such as cuda or cpu. Default: a GPU if there is one.")
     parser.add_argument(
         "--trust_remote_code", action="store_true", help="Run the code that comes with the model."
+    )
+    parser.add_argument(
+        "--truncation", action="store_true", help="Cut longer sequences, instead of an error."
+    )
+    parser.add_argument(
+        "--on_invalid",
+        choices=["error", "n"],
+        help="A letter that is no nucleotide code is an error, or read as N. Default: as saved.",
     )
     parser.add_argument("--quiet", action="store_true", help="No progress bar.")
     return parser.parse_args()

@@ -9,6 +9,23 @@ import torch
 from torch import Tensor
 
 
+def length_limit(config: Any, max_length: int | None = None) -> int | None:
+    """Most tokens of a sequence: `max_length`, but no more than a model of fixed length reads.
+
+    Args:
+        config: Of the model.
+        max_length: A limit of one's own.
+
+    Returns:
+        The smaller of the two, None where there is neither.
+    """
+    fixed = (
+        getattr(config, "max_length", None) if getattr(config, "head", "") == "flatten" else None
+    )
+    limits = [limit for limit in (fixed, max_length) if limit is not None]
+    return min(limits) if limits else None
+
+
 class SequenceClassificationCollator:
     """Tokenises a batch of strings in one call and pads on the right to its longest sequence.
 

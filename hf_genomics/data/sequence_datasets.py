@@ -22,6 +22,7 @@ from datasets import (
 from datasets.table import InMemoryTable
 
 from hf_genomics.data.labels import encode_labels
+from hf_genomics.data.sequence import MASK_TOKEN
 from hf_genomics.data.split_files import (
     SPLITS,
     SplitFiles,
@@ -101,43 +102,19 @@ def load_sequence_files(
     return _from_files(paths, sequence_column, label_column, problem_type)
 
 
-def require_splits(dataset: DatasetDict, *splits: str) -> None:
-    """Raises ValueError unless `dataset` has every one of `splits`."""
-    missing = [split for split in splits if split not in dataset]
-    if missing:
-        raise ValueError(
-            f"The data has the splits {', '.join(dataset)}, but {', '.join(missing)} is needed; "
-            "name its file, or set a part of the training rows aside."
-        )
-
-
-def split_off_validation(dataset: DatasetDict, fraction: float, seed: int) -> DatasetDict:
-    """`dataset` with a random `fraction` of `train` as `validation`, stratified by class."""
-    require_splits(dataset, "train")
-    classes = isinstance(dataset["train"].features["label"], ClassLabel)
-    parts = dataset["train"].train_test_split(
-        test_size=fraction, seed=seed, stratify_by_column="label" if classes else None
-    )
-    return DatasetDict({**dataset, "train": parts["train"], "validation": parts["test"]})
-
-
-def sample_rows(dataset: DatasetDict, limits: dict[str, int | None], seed: int) -> DatasetDict:
-    """`dataset` with at most so many rows of each split, drawn with `seed`; None keeps all."""
-    return DatasetDict(
-        {
-            split: rows.shuffle(seed=seed).select(range(limit))
-            if (limit := limits.get(split)) is not None and limit < len(rows)
-            else rows
-            for split, rows in dataset.items()
-        }
-    )
-
-
 def longest_sequence(dataset: DatasetDict) -> int:
-    """The largest number of characters of any sequence in any split."""
-    return max(
-        pc.max(pc.utf8_length(split.data.column("sequence"))).as_py() for split in dataset.values()
-    )
+    """The largest number of bases of any sequence in any split.
+
+    White space is none, and `[MASK]` is one.
+    """
+    longest = 0
+    for split in dataset.values():
+        sequences = split.data.column("sequence")
+        if pc.any(pc.match_substring_regex(sequences, r"[\s\v\[]")).as_py():
+            sequences = pc.replace_substring_regex(sequences, r"[\s\v]+", "")
+            sequences = pc.replace_substring(sequences, MASK_TOKEN, "N")
+        longest = max(longest, pc.max(pc.utf8_length(sequences)).as_py())
+    return longest
 
 
 def _from_files(
@@ -217,8 +194,20 @@ def _require_columns(found: list[str], sequence: str, label: str, where: str) ->
         if wanted not in found:
             raise ValueError(
                 f"{where} has no column {wanted!r}; its columns are {', '.join(found)}. Rename "
-                f"the {role} column to {wanted!r} or name it with {role}_column."
+                f"the {role} column to {wanted!r} or name it with {role}_column "
+                f"(--{role}_column){_separator_hint(found)}."
             )
+
+
+def _separator_hint(columns: list[str]) -> str:
+    """What is wrong with a table of one column whose name holds another file's separators."""
+    separators = [mark for mark in (";", "\t", ",", "|") if mark in columns[0]]
+    if len(columns) > 1 or not separators:
+        return ""
+    return (
+        f". Its only column's name holds {separators[0]!r}: is that the separator? Columns of .csv "
+        "are separated by commas, those of .tsv and .txt by tabs"
+    )
 
 
 def _assemble(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from datasets import DatasetDict
 from transformers import (
@@ -15,8 +18,10 @@ from transformers import (
     Trainer,
 )
 
-from hf_genomics.data.collators import SequenceClassificationCollator
+from hf_genomics.data.collators import SequenceClassificationCollator, length_limit
 from hf_genomics.evaluation.metrics import MULTI_LABEL_THRESHOLD, require_finite, sigmoid, softmax
+
+logger = logging.getLogger(__name__)
 
 LABEL_SEPARATOR = ";"  # between the names of several predicted labels of one sequence
 
@@ -24,14 +29,17 @@ LABEL_SEPARATOR = ";"  # between the names of several predicted labels of one se
 def score_splits(trainer: Trainer, dataset: DatasetDict, splits: Iterable[str]) -> dict[str, float]:
     """One result row: `<split>_loss` and `<split>_<metric>` of the trainer's model, as it is now.
 
-    Splits that `dataset` does not have are left out. Each is predicted once.
+    Splits that `dataset` does not have are left out. Each is predicted once. A classifier that
+    predicts one class for all rows of a split is reported by a warning.
     """
     row: dict[str, float] = {}
     for split in splits:
         if split in dataset:
             # `predict`, not `evaluate`: the latter calls back to early stopping, which looks for
             # the metrics of training.
-            metrics = trainer.predict(dataset[split], metric_key_prefix=split).metrics or {}
+            output = trainer.predict(dataset[split], metric_key_prefix=split)
+            metrics = output.metrics or {}
+            _warn_of_one_class(output.predictions, output.label_ids, split)
             speed = ("_runtime", "_per_second", "_preparation_time")
             row |= {key: value for key, value in metrics.items() if not key.endswith(speed)}
     return row
@@ -46,6 +54,49 @@ def model_summary(model: PreTrainedModel) -> dict[str, Any]:
     }
 
 
+def require_model(name_or_path: str) -> None:
+    """Raises ValueError if `name_or_path` can only be a folder, and there is none."""
+    path = Path(name_or_path).expanduser()
+    is_path = path.is_absolute() or name_or_path.startswith((".", "~")) or len(path.parts) > 2
+    if is_path and not path.is_dir():
+        raise ValueError(
+            f"There is no folder {name_or_path}; give that of a saved model, or the id of a model "
+            "on the Hub (user/name)."
+        )
+
+
+def set_on_invalid(tokenizer: Any, on_invalid: str | None) -> None:
+    """Sets what a letter that is no nucleotide code leads to, "error" or "n"; None changes nothing.
+
+    Raises:
+        ValueError: The tokenizer is none of ours, and has no such setting.
+    """
+    if on_invalid is None:
+        return
+    if not hasattr(tokenizer, "on_invalid"):
+        raise ValueError(
+            "on_invalid (--on_invalid) is a setting of DNATokenizer, but the model's tokenizer is "
+            f"{type(tokenizer).__name__}; leave it out, and correct the sequences."
+        )
+    tokenizer.on_invalid = on_invalid
+    tokenizer.init_kwargs["on_invalid"] = on_invalid  # so that it is saved
+
+
+def _warn_of_one_class(predictions: Any, labels: Any, split: str) -> None:
+    logits = np.asarray(predictions[0] if isinstance(predictions, tuple) else predictions)
+    if labels is None or not np.issubdtype(np.asarray(labels).dtype, np.integer):
+        return
+    predicted = np.unique(logits.argmax(-1))
+    if len(predicted) == 1 and len(np.unique(labels)) > 1:
+        logger.warning(
+            "All %d rows of split %r are predicted to be of class %d: the model has learned "
+            "nothing. Train for more epochs or steps, or with another learning rate.",
+            len(logits),
+            split,
+            predicted[0],
+        )
+
+
 class SequenceClassifier:
     """A fine-tuned model and its tokenizer: DNA strings in, columns of a table out.
 
@@ -53,15 +104,24 @@ class SequenceClassifier:
         model: Any sequence classification model.
         tokenizer: Its tokenizer.
         device: Where to run; the first GPU if there is one, else the CPU.
+        truncation: Cut sequences that are longer than a model of fixed length reads.
     """
 
     def __init__(
-        self, model: PreTrainedModel, tokenizer: Any, device: str | torch.device | None = None
+        self,
+        model: PreTrainedModel,
+        tokenizer: Any,
+        device: str | torch.device | None = None,
+        *,
+        truncation: bool = False,
     ) -> None:
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.model = model.eval()
         self.model.to(device=self.device)
-        self.collate = SequenceClassificationCollator(tokenizer)
+        self.limit = length_limit(model.config)
+        self.collate = SequenceClassificationCollator(
+            tokenizer, self.limit, truncation=truncation and self.limit is not None
+        )
         self.seconds = 0.0  # spent in tokenizer and model, for a report of the speed
 
     @classmethod
@@ -71,16 +131,38 @@ class SequenceClassifier:
         *,
         trust_remote_code: bool = False,
         device: str | torch.device | None = None,
+        truncation: bool = False,
+        on_invalid: str | None = None,
     ) -> SequenceClassifier:
-        """Loads a saved folder or a model of the Hub."""
+        """Loads a saved folder or a model of the Hub.
+
+        Args:
+            name_or_path: Folder or Hub id.
+            trust_remote_code: Run the code that comes with the model.
+            device: See the class.
+            truncation: See the class.
+            on_invalid: "n" reads letters that are no nucleotide codes as N, "error" refuses them;
+                None for what the tokenizer was saved with.
+
+        Raises:
+            ValueError: There is no such folder, or the tokenizer has no setting `on_invalid`.
+        """
+        require_model(name_or_path)
         model = AutoModelForSequenceClassification.from_pretrained(
             name_or_path, trust_remote_code=trust_remote_code
         )
         tokenizer = AutoTokenizer.from_pretrained(name_or_path, trust_remote_code=trust_remote_code)
-        return cls(model, tokenizer, device)
+        set_on_invalid(tokenizer, on_invalid)
+        return cls(model, tokenizer, device, truncation=truncation)
 
-    def __call__(self, sequences: list[str]) -> dict[str, list[Any]]:
+    def __call__(
+        self, sequences: list[str], names: Sequence[str] | None = None
+    ) -> dict[str, list[Any]]:
         """Predictions for a batch.
+
+        Args:
+            sequences: DNA strings.
+            names: What an error calls each of them; "Sequence 0 of the batch" and so on if None.
 
         Returns:
             Columns with one value for each sequence: `predicted_label` and `probability_<label>`
@@ -90,19 +172,39 @@ class SequenceClassifier:
 
         Raises:
             ValueError: A sequence is empty, holds a character that is no nucleotide code, or is
-                too long for the model; or a prediction is not finite.
+                too long for the model (the message has its name); or a prediction is not finite.
         """
         started = time.perf_counter()
-        for row, sequence in enumerate(sequences):
+        names = names or [f"Sequence {row} of the batch" for row in range(len(sequences))]
+        for name, sequence in zip(names, sequences, strict=True):
             if not sequence:
-                raise ValueError(f"Sequence {row} of the batch is empty; remove it or fill it in.")
-        batch = self.collate([{"sequence": sequence} for sequence in sequences])
+                raise ValueError(f"{name} is empty; remove it or fill it in.")
+        try:
+            batch = self.collate([{"sequence": sequence} for sequence in sequences])
+        except Exception as error:
+            # The one that is to blame, alone: its own name, and its own position.
+            for name, sequence in zip(names, sequences, strict=True):
+                self._read_one(name, sequence)
+            raise error
         inputs = {name: tensor.to(self.device) for name, tensor in batch.items()}
         with torch.inference_mode():
             logits = self.model(**inputs).logits.float().cpu().numpy()
         self.seconds += time.perf_counter() - started
         require_finite(logits)
         return self._columns(logits)
+
+    def _read_one(self, name: str, sequence: str) -> None:
+        try:
+            tokens = len(self.collate.tokenizer(sequence)["input_ids"])
+        except Exception as error:  # that of `tokenizers` has no class of its own
+            raise ValueError(
+                f"{name} cannot be read: {error} --on_invalid n reads such characters as N."
+            ) from error
+        if self.limit is not None and tokens > self.limit and not self.collate.truncation:
+            raise ValueError(
+                f"{name} has {tokens} bases, but the model reads at most {self.limit}: shorten it, "
+                "or cut all longer ones with truncation (--truncation)."
+            )
 
     def _columns(self, logits: Any) -> dict[str, list[Any]]:
         names = [str(self.model.config.id2label[i]) for i in range(logits.shape[1])]

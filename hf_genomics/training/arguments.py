@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
@@ -11,13 +12,9 @@ import torch
 from datasets import DatasetDict
 from transformers import HfArgumentParser, TrainingArguments
 
-from hf_genomics.data.sequence_datasets import (
-    load_sequence_dataset,
-    load_sequence_files,
-    require_splits,
-    sample_rows,
-    split_off_validation,
-)
+from hf_genomics.data.label_kinds import PROBLEM_TYPES
+from hf_genomics.data.sequence_datasets import load_sequence_dataset, load_sequence_files
+from hf_genomics.data.splits import require_splits, sample_rows, split_off_validation
 from hf_genomics.training.recipes import RECIPES, Recipe
 
 
@@ -44,6 +41,13 @@ class ModelArguments:
         metadata={
             "help": "Training recipe. Its numbers become the defaults of the other arguments.",
             "choices": [*RECIPES],
+        },
+    )
+    early_stopping_patience: int | None = field(
+        default=None,
+        metadata={
+            "help": "Stop after so many evaluations without a better score once the learning rate "
+            "has warmed up; 0 for never. Default: the recipe's."
         },
     )
     trust_remote_code: bool = field(
@@ -89,7 +93,15 @@ class DataArguments:
         default="label",
         metadata={
             "help": "Column that holds the labels: integers from 0 or text (classes), other "
-            "numbers (regression), lists of 0 and 1 (several labels a row)."
+            "numbers (regression), lists of 0 and 1 such as [1, 0, 1] (several labels a row)."
+        },
+    )
+    problem_type: str | None = field(
+        default=None,
+        metadata={
+            "help": "What the labels are, where the training rows do not tell: integers that are "
+            "targets of a regression, classes written 0.0 and 1.0.",
+            "choices": [*PROBLEM_TYPES],
         },
     )
     max_length: int | None = field(
@@ -98,6 +110,14 @@ class DataArguments:
     )
     truncation: bool = field(
         default=False, metadata={"help": "Cut longer sequences, instead of an error."}
+    )
+    on_invalid: str | None = field(
+        default=None,
+        metadata={
+            "help": "What a letter that is no nucleotide code leads to: 'error', or 'n' to read it "
+            "as N. Default: as the model's tokenizer was saved, 'error' for a new model.",
+            "choices": ["error", "n"],
+        },
     )
     max_train_samples: int | None = field(
         default=None, metadata={"help": "Train on so many rows, drawn with --seed."}
@@ -122,7 +142,8 @@ class DataArguments:
         """The splits that the arguments name, at least `train` and `validation`.
 
         Raises:
-            ValueError: As `load_sequence_dataset`, or there are no validation rows.
+            ValueError: As `load_sequence_dataset`, `split_off_validation` and `sample_rows`, or
+                there are no validation rows.
         """
         if self.dataset_name is not None:
             dataset = load_sequence_dataset(
@@ -130,6 +151,7 @@ class DataArguments:
                 self.dataset_config_name,
                 sequence_column=self.sequence_column,
                 label_column=self.label_column,
+                problem_type=self.problem_type,
                 cache_dir=self.cache_dir,
             )
         else:
@@ -142,6 +164,7 @@ class DataArguments:
                 {split: file for split, file in files.items() if file is not None},
                 sequence_column=self.sequence_column,
                 label_column=self.label_column,
+                problem_type=self.problem_type,
             )
         if self.validation_fraction is not None and "validation" not in dataset:
             dataset = split_off_validation(dataset, self.validation_fraction, seed)
@@ -164,7 +187,9 @@ def parse_arguments(
     # The recipe is read first, because it sets the defaults of everything else.
     first = ArgumentParser(add_help=False, allow_abbrev=False)
     first.add_argument("--recipe", default="modern")
-    recipe = RECIPES.get(first.parse_known_args(command)[0].recipe)
+    first.add_argument("--output_dir")
+    named = first.parse_known_args(command)[0]
+    recipe = RECIPES.get(named.recipe)
     parser = HfArgumentParser(
         [ModelArguments, DataArguments, TrainingArguments],  # type: ignore[list-item]
         description=description,
@@ -187,8 +212,21 @@ def parse_arguments(
         parser.error("--config_overrides needs --model_type; a trained model keeps its own shape")
     if (data.dataset_name is None) == (data.train_file is None):
         parser.error("give one of --dataset_name and --train_file")
-    require_one_group(training)
+    if named.output_dir is None:
+        parser.error("give --output_dir, the folder for the model and its results")
+    if training.train_sampling_strategy not in ("random", "sequential"):
+        parser.error(
+            f"--train_sampling_strategy {training.train_sampling_strategy} needs the number of "
+            "tokens of each row, but rows are tokenized when they are read; use random or "
+            "sequential"
+        )
     assert recipe is not None  # argparse has refused other names by now
+    patience = model.early_stopping_patience
+    if patience is not None:
+        if patience < 0:
+            parser.error(f"--early_stopping_patience is {patience}; give 0 (never) or more")
+        recipe = dataclasses.replace(recipe, early_stopping_patience=patience or None)
+    require_one_group(training)
     return model, data, training, recipe
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pyarrow.compute as pc
 from datasets import ClassLabel, DatasetDict, List
 from transformers import (
     AutoConfig,
@@ -16,8 +15,14 @@ from transformers import (
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 from hf_genomics.data.sequence_datasets import longest_sequence
+from hf_genomics.evaluation.classification import require_model
 from hf_genomics.tokenization_dna import DNATokenizer
 from hf_genomics.training.arguments import ModelArguments
+from hf_genomics.training.checkpoint_labels import (
+    label_settings,
+    matching_settings,
+    restart_head,
+)
 from hf_genomics.training.config_overrides import parse_config_overrides
 from hf_genomics.training.recipes import SELECTION_METRIC
 
@@ -47,23 +52,6 @@ def build_model(
         ignore_mismatched_sizes=args.ignore_mismatched_sizes,
         cache_dir=cache_dir,
     )
-
-
-def label_settings(feature: Any) -> dict[str, Any]:
-    """`num_labels`, `problem_type` and label names of a model for labels of this feature."""
-    if isinstance(feature, ClassLabel):
-        problem_type, names = "single_label_classification", list(feature.names)
-    elif isinstance(feature, List):
-        names = [str(number) for number in range(feature.length)]
-        problem_type = "multi_label_classification"
-    else:
-        return {"num_labels": 1, "problem_type": "regression"}
-    return {
-        "num_labels": len(names),
-        "problem_type": problem_type,
-        "id2label": dict(enumerate(names)),
-        "label2id": {name: number for number, name in enumerate(names)},
-    }
 
 
 def selection_metric(chosen: str | None, feature: Any) -> str | None:
@@ -113,49 +101,46 @@ def pretrained_model(
 ) -> tuple[PreTrainedModel, Any]:
     """A trained model and its tokenizer, with a head for the labels of `dataset`.
 
+    A head that was trained for these labels keeps its weights and its numbering of the classes:
+    pass the data through `with_labels_of` before training.
+
     Raises:
-        ValueError: The checkpoint classifies into another number of labels than the data have and
-            `ignore_mismatched_sizes` is False.
+        ValueError: There is no such folder; or the checkpoint has other labels than the data (see
+            `matching_settings`) and `ignore_mismatched_sizes` is False.
     """
-    labels = label_settings(_label_feature(dataset))
+    require_model(name_or_path)
+    feature = _label_feature(dataset)
     options: dict[str, Any] = {"trust_remote_code": trust_remote_code, "cache_dir": cache_dir}
     config = AutoConfig.from_pretrained(name_or_path, **options)
     classifies = any("SequenceClassification" in name for name in config.architectures or [])
-    if classifies and config.num_labels != labels["num_labels"] and not ignore_mismatched_sizes:
-        raise ValueError(
-            f"{name_or_path} predicts {config.num_labels} labels, but the data have "
-            f"{labels['num_labels']}; pass --ignore_mismatched_sizes to start a new head."
-        )
+    labels, new_head = label_settings(feature), False
+    if classifies:
+        try:
+            labels = matching_settings(config, feature, name_or_path)
+        except ValueError:
+            if not ignore_mismatched_sizes:
+                raise
+            new_head = True
     model = AutoModelForSequenceClassification.from_pretrained(
         name_or_path, ignore_mismatched_sizes=ignore_mismatched_sizes, **labels, **options
     )
+    if new_head:
+        restart_head(model)
     return model, AutoTokenizer.from_pretrained(name_or_path, **options)
 
 
-def length_limit(config: PreTrainedConfig, max_length: int | None) -> int | None:
-    """Most tokens of a sequence: `max_length`, but no more than a model of fixed length reads."""
-    fixed = (
-        getattr(config, "max_length", None) if getattr(config, "head", "") == "flatten" else None
-    )
-    limits = [limit for limit in (fixed, max_length) if limit is not None]
-    return min(limits) if limits else None
-
-
-def check_lengths(dataset: DatasetDict, tokenizer: Any, limit: int | None) -> None:
-    """Raises ValueError, naming split and row, if a sequence has more tokens than `limit`.
-
-    Found before training starts, not in the middle of the first epoch.
-    """
-    for split, rows in dataset.items():
-        lengths = pc.utf8_length(rows.with_format("arrow")[:]["sequence"])
-        row = pc.index(lengths, pc.max(lengths)).as_py()
-        tokens = len(tokenizer(rows[row]["sequence"])["input_ids"])
-        if limit is not None and tokens > limit:
-            raise ValueError(
-                f"Row {row} of split {split!r} has {tokens} tokens, but the model reads at most "
-                f"max_length={limit}: raise --max_length, cut sequences with --truncation, or "
-                "use a head for any length (--config_overrides head=centroid)."
-            )
+def data_summary(dataset: DatasetDict, config: PreTrainedConfig) -> str:
+    """One line for people: what is predicted, and from how many rows."""
+    feature = _label_feature(dataset)
+    if isinstance(feature, ClassLabel):
+        kind = "classes"
+    else:
+        kind = "labels, any number of them a row," if isinstance(feature, List) else ""
+    names = [str(config.id2label[number]) for number in range(config.num_labels)]
+    shown = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
+    what = f"{len(names)} {kind} ({shown})" if kind else "regression of one number"
+    rows = ", ".join(f"{split} {len(rows)}" for split, rows in dataset.items())
+    return f"{what}; rows: {rows}"
 
 
 def _label_feature(dataset: DatasetDict) -> Any:

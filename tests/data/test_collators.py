@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from hf_genomics import DNATokenizer
-from hf_genomics.data.collators import SequenceClassificationCollator
+from hf_genomics import DNATokenizer, HyperbolicCNNConfig
+from hf_genomics.data.collators import SequenceClassificationCollator, length_limit
 
 ROWS = [{"sequence": "ACGT", "label": 1}, {"sequence": "nu", "label": 0}]
 
@@ -45,3 +45,13 @@ def test_a_sequence_beyond_max_length_is_an_error_or_cut():
 def test_cutting_needs_a_length():
     with pytest.raises(ValueError, match="truncation=True needs a max_length"):
         SequenceClassificationCollator(DNATokenizer(), truncation=True)
+
+
+def test_only_a_model_of_fixed_length_limits_its_input():
+    flatten = HyperbolicCNNConfig(max_length=10)
+    centroid = HyperbolicCNNConfig(max_length=10, head="centroid")
+    assert length_limit(flatten) == 10
+    assert length_limit(flatten, 8) == 8
+    assert length_limit(flatten, 80) == 10
+    assert length_limit(centroid, None) is None
+    assert length_limit(centroid, 8) == 8

@@ -13,9 +13,6 @@ from hf_genomics.data.sequence_datasets import (
     load_sequence_dataset,
     load_sequence_files,
     longest_sequence,
-    require_splits,
-    sample_rows,
-    split_off_validation,
 )
 
 TRAIN = [("ACGT", 0), ("NA", 1), ("GGGTTT", 1)]
@@ -221,6 +218,10 @@ def test_other_column_names(tmp_path):
             "'sequence' or name it with sequence_column",
         ),
         ("sequence,y\nACGT,1\n", "has no column 'label'; .* or name it with label_column"),
+        (
+            "sequence;label\nACGT;1\n",
+            "sequence_column .--sequence_column.. Its only column's name holds ';': is that the",
+        ),
         ("sequence,label\n", "Split 'train' is empty"),
         ("sequence,label\nACGT,0\n,1\n", "Row 1 of split 'train' has no sequence"),
         ("sequence,label\nACGT,0\nAC,\n", "Row 1 of split 'train' has no label"),
@@ -268,40 +269,15 @@ def test_what_does_not_exist(tmp_path):
         load_sequence_dataset(tmp_path)
 
 
-def test_missing_splits_are_named(tmp_path):
-    write_csv(tmp_path / "train.csv", TRAIN)
-    dataset = load_sequence_dataset(tmp_path)
-    with pytest.raises(ValueError, match="has the splits train, but validation, test is needed"):
-        require_splits(dataset, "train", "validation", "test")
-
-
-def test_a_part_set_aside_is_stratified_and_repeatable(tmp_path):
-    write_csv(tmp_path / "train.csv", [("A" * (i + 1), int(i % 4 == 0)) for i in range(40)])
-    dataset = load_sequence_dataset(tmp_path)
-    parts = split_off_validation(dataset, 0.2, seed=3)
-    assert sum(parts["validation"]["label"]) == 2  # a quarter of 8
-    assert sorted(parts["train"]["sequence"][:] + parts["validation"]["sequence"][:]) == sorted(
-        dataset["train"]["sequence"]
-    )
-    again = split_off_validation(dataset, 0.2, seed=3)
-    assert rows_of(again["validation"]) == rows_of(parts["validation"])
-
-
-def test_sampled_rows_are_a_repeatable_draw(tmp_path):
-    write_csv(tmp_path / "train.csv", [("A" * (i + 1), i % 2) for i in range(40)])
-    write_csv(tmp_path / "test.csv", TEST)
-    dataset = load_sequence_dataset(tmp_path)
-    drawn = sample_rows(dataset, {"train": 10, "test": None}, seed=1)
-    assert len(drawn["train"]) == 10
-    assert len(drawn["test"]) == 2
-    assert set(drawn["train"]["label"]) == {0, 1}
-    assert rows_of(drawn["train"]) == rows_of(sample_rows(dataset, {"train": 10}, seed=1)["train"])
-
-
 def test_the_longest_sequence_of_all_splits(tmp_path):
     write_csv(tmp_path / "train.csv", TRAIN)
     write_csv(tmp_path / "test.csv", [("ACGTACGT", 1)])
     assert longest_sequence(load_sequence_dataset(tmp_path)) == 8
+
+
+def test_white_space_is_no_base_and_a_mask_is_one(tmp_path):
+    write_csv(tmp_path / "train.csv", [("A C G T AA", 0), ("[MASK][MASK]CG", 1)])
+    assert longest_sequence(load_sequence_dataset(tmp_path)) == 6
 
 
 @pytest.mark.real_data

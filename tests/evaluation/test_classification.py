@@ -3,9 +3,16 @@
 import numpy as np
 import pytest
 import torch
+from transformers.trainer_utils import PredictionOutput
 
 from hf_genomics import DNATokenizer, HyperbolicCNNConfig, HyperbolicCNNForSequenceClassification
-from hf_genomics.evaluation.classification import SequenceClassifier, model_summary
+from hf_genomics.evaluation.classification import (
+    SequenceClassifier,
+    model_summary,
+    require_model,
+    score_splits,
+    set_on_invalid,
+)
 
 SEQUENCES = ["ACGTACGTAC", "ACG", "ttnag"]
 
@@ -74,10 +81,64 @@ def test_bad_sequences_are_named():
     classify = classifier(num_labels=2)
     with pytest.raises(ValueError, match="Sequence 1 of the batch is empty"):
         classify(["ACGT", ""])
-    with pytest.raises(ValueError, match="12"):  # the model names its max_length
-        classify(["A" * 13])
-    with pytest.raises(ValueError, match="X"):
-        classify(["ACXT"])
+    with pytest.raises(ValueError, match="Sequence 1 of the batch has 13 bases, .* at most 12: sh"):
+        classify(["A", "A" * 13])
+    with pytest.raises(ValueError, match="chr2 cannot be read: sequence has 'X' .* position 2"):
+        classify(["ACT", "ACXT"], ["chr1", "chr2"])
+    with pytest.raises(ValueError, match="chr2 has 13 bases"):
+        classify(["ACT", "A" * 13], ["chr1", "chr2"])
+
+
+def test_longer_sequences_are_cut_if_asked_for():
+    whole = classifier(num_labels=2)
+    cut = SequenceClassifier(whole.model, DNATokenizer(), "cpu", truncation=True)
+    assert cut(["ACGTACGTACGT" + "GGG"]) == whole(["ACGTACGTACGT"])
+
+
+def test_a_tokenizer_is_told_what_a_bad_letter_leads_to(tmp_path):
+    tokenizer = DNATokenizer()
+    set_on_invalid(tokenizer, None)
+    with pytest.raises(ValueError, match="no nucleotide code"):
+        tokenizer("ACXT")
+    set_on_invalid(tokenizer, "n")
+    assert tokenizer("ACXT")["input_ids"] == [0, 1, 4, 3]
+    tokenizer.save_pretrained(tmp_path)
+    assert DNATokenizer.from_pretrained(tmp_path)("ACXT")["input_ids"] == [0, 1, 4, 3]
+    with pytest.raises(ValueError, match="setting of DNATokenizer, but the model's tokenizer is o"):
+        set_on_invalid(object(), "n")
+
+
+@pytest.mark.parametrize("name", ["./gone", "/no/where", "a/b/c", "~/gone"])
+def test_a_folder_that_is_not_there_is_no_id_of_the_hub(name):
+    with pytest.raises(ValueError, match=f"There is no folder {name}; give that of a saved model"):
+        require_model(name)
+
+
+def test_a_folder_and_an_id_of_the_hub_are_models(tmp_path):
+    require_model(str(tmp_path))
+    require_model("user/name")
+
+
+class OneClass:
+    """A trainer whose model says class 1 of everything."""
+
+    def __init__(self, labels):
+        self.labels = np.array(labels)
+
+    def predict(self, rows, metric_key_prefix):
+        logits = np.tile([0.0, 1.0], (len(self.labels), 1))
+        return PredictionOutput(logits, self.labels, {f"{metric_key_prefix}_loss": 0.7})
+
+
+def test_a_model_that_says_one_class_of_everything_is_reported(caplog):
+    assert score_splits(OneClass([0, 1]), {"test": None}, ["test"]) == {"test_loss": 0.7}
+    assert "All 2 rows of split 'test' are predicted to be of class 1: the model" in caplog.text
+
+
+@pytest.mark.parametrize("labels", [[1, 1], [0.5, 1.5]])
+def test_one_class_is_right_where_there_is_no_other(caplog, labels):
+    score_splits(OneClass(labels), {"test": None}, ["test"])
+    assert caplog.text == ""
 
 
 def test_the_summary_counts_every_parameter():

@@ -1,10 +1,12 @@
 """`examples/predict.py` in this process: every input, every output, and what it refuses."""
 
 import gzip
+import re
 import runpy
 import sys
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -81,26 +83,74 @@ def test_a_fasta_file_becomes_a_table(predict, tmp_path, suffix):
     assert table.column("sequence").to_pylist() == ["ACGTAC", "ttt"]
 
 
+def refused(predict, capsys, message, *command):
+    with pytest.raises(SystemExit) as stopped:
+        predict(*command)
+    assert stopped.value.code == 2
+    printed = capsys.readouterr().err.splitlines()[-1]
+    assert re.fullmatch(f"predict.py: error: .*{message}.*", printed), printed
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("seq\nACGT\n", "has no column 'sequence'; its columns are seq. Rename the sequence col"),
         ("sequence\n", "holds no rows; there is nothing to predict"),
-        ("sequence,id\nACGT,1\n,2\n", "Rows 0 to 1 of .*: Sequence 1 of the batch is empty"),
-        ("sequence\nACGTACGTA\n", "Rows 0 to 0 of .*9"),
+        ("sequence,id\nACGT,1\n,2\n", "Row 1 of .*in.csv is empty; remove it or fill it in"),
+        ("sequence\nACG\nACGTACGTA\n", "Row 1 of .*in.csv has 9 bases, but .* at most 8: shorten"),
+        ("sequence\nACG\nAC!\n", "Row 1 of .*in.csv cannot be read: .*'!' .* position 2"),
         ("sequence,predicted_label\nACGT,x\n", r"already has columns \['predicted_label'\]"),
     ],
 )
-def test_refused_input_leaves_an_older_output_alone(predict, tmp_path, text, message):
+def test_refused_input_leaves_an_older_output_alone(predict, tmp_path, capsys, text, message):
     given = write(tmp_path / "in.csv", text)
     output = write(tmp_path / "out.csv", "old")
-    with pytest.raises(ValueError, match=message):
-        predict(given, output)
+    refused(predict, capsys, message, given, output)
     assert output.read_text() == "old"
     assert sorted(file.name for file in tmp_path.iterdir()) == ["in.csv", "out.csv"]
 
 
-def test_an_output_of_unknown_format_is_refused(predict, tmp_path):
+def test_a_record_of_a_fasta_file_is_named(predict, tmp_path, capsys):
+    given = write(tmp_path / "in.fa", ">chr1\nACGT\n>chr2 long\nACGTACGTA\n")
+    refused(predict, capsys, "Record 'chr2' of .*in.fa has 9 bases", given, tmp_path / "out.csv")
+
+
+def test_longer_sequences_are_cut_and_bad_letters_read_as_n_if_asked_for(predict, tmp_path):
+    output = tmp_path / "out.csv"
+    given = write(tmp_path / "in.csv", "sequence\nACGTNCGTA\nACGT!CGT\n")
+    predict(given, output, "--truncation", "--on_invalid", "n")
+    first, second = (line.split(",")[1:] for line in output.read_text().splitlines()[1:])
+    assert first == second
+
+
+def test_parquet_columns_keep_their_types(predict, tmp_path):
+    """Also one whose first batch is all null."""
+    given, output = tmp_path / "in.parquet", tmp_path / "out.parquet"
+    columns = {
+        "sequence": ["ACGT", "AC", "GGG"],
+        "gene": pa.array([None, None, "BRCA1"]),
+        "strand": pa.array([1, -1, None], pa.int8()),
+    }
+    pq.write_table(pa.table(columns), given)
+    predict(given, output, "--batch_size", "1")
+    written = pq.read_table(output)
+    assert written.select(list(columns)).equals(pq.read_table(given))
+    assert written.schema.field("probability_promoter").type == pa.float64()
+
+
+def test_the_folder_of_the_output_is_made(predict, tmp_path):
+    output = tmp_path / "new" / "folder" / "out.csv"
+    predict(write(tmp_path / "in.csv", "sequence\nACGT\n"), output)
+    assert output.is_file()
+
+
+@pytest.mark.parametrize("name", ["out.xlsx", "out.parquet.gz"])
+def test_an_output_of_unknown_format_is_refused(predict, tmp_path, capsys, name):
     given = write(tmp_path / "in.csv", "sequence\nACGT\n")
-    with pytest.raises(ValueError, match="out.xlsx is not a table"):
-        predict(given, tmp_path / "out.xlsx")
+    refused(predict, capsys, f"{name} is not a table", given, tmp_path / name)
+
+
+def test_a_model_folder_that_is_not_there(predict, tmp_path, capsys):
+    given = write(tmp_path / "in.csv", "sequence\nACGT\n")
+    gone = ("--model", tmp_path / "gone")
+    refused(predict, capsys, "There is no folder .*gone;", given, tmp_path / "o.csv", *gone)
