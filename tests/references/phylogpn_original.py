@@ -13,7 +13,10 @@ STRANDS = {"tokens": [3, 2, 1, 0, 4, 5], "bases": [3, 2, 1, 0]}
 
 
 class Symmetrised(nn.Module):
-    """The mean of a tensor and its image with each axis permuted, or reversed if not named."""
+    """The mean of a tensor and its image: the first axes permuted (None: reversed), others flipped.
+
+    The published code also picks channels by lists of indices and flips the taps.
+    """
 
     def __init__(self, *axes: list[int] | None):
         super().__init__()
@@ -23,14 +26,19 @@ class Symmetrised(nn.Module):
         image = v
         for axis, order in enumerate(self.axes):
             order = list(range(v.shape[axis]))[::-1] if order is None else order
-            image = image.index_select(axis, torch.tensor(order, device=v.device))
+            indices = torch.tensor(order, device=v.device)
+            image = image[indices] if axis == 0 else image[:, indices]
+        for axis in range(len(self.axes), v.dim()):
+            image = image.flip(axis)
         return (v + image) / 2
 
 
-def convolution(i: int, o: int, kernel: int = 1, dilation: int = 1, bases: bool = False):
+def convolution(
+    i: int, o: int, kernel: int = 1, dilation: int = 1, bases: bool = False
+) -> nn.Conv1d:
     conv = nn.Conv1d(i, o, kernel, dilation=dilation)
     outputs = STRANDS["bases"] if bases else None
-    register_parametrization(conv, "weight", Symmetrised(outputs, None, None))
+    register_parametrization(conv, "weight", Symmetrised(outputs, None))
     register_parametrization(conv, "bias", Symmetrised(outputs))
     return conv
 

@@ -18,9 +18,9 @@ from torch.autograd.function import once_differentiable
 
 from .reverse_complement import SQRT_HALF, fold_taps, unfold_taps_
 
-# Numbers in a piece of the features of s: on a processor 1 MiB of float32, the second cache of a
-# core; elsewhere only so many that the pieces take little memory beside the features.
-CPU_PIECE = 2**18
+# Numbers in a piece of the features of s: on a processor 2 MiB of float32 for each thread,
+# which its caches hold; elsewhere so many that the pieces take little memory.
+CPU_PIECE = 2**19
 PIECE = 2**26
 
 
@@ -64,22 +64,23 @@ class NormGeluConv(torch.autograd.Function):
         ctx.save_for_backward(s, a, scale, shift, symmetric, antisymmetric)
         ctx.has_bias = bias is not None
         ctx.options = eps, kernel_size, dilation, dtype
-        weights = symmetric.to(dtype), antisymmetric.to(dtype)
-        bias = None if bias is None else bias.to(dtype)
+        halves = (
+            (symmetric.to(dtype), None if bias is None else bias.to(dtype)),
+            (antisymmetric.to(dtype), None),
+        )
         margin = (kernel_size - 1) * dilation
         shape = (s.shape[0], s.shape[1] - margin, symmetric.shape[0])
-        y = [torch.empty(shape, dtype=dtype, device=s.device) for _ in range(2)]
-        if kernel_size > 1:
-            s, a = activated(s, a, scale, shift, eps, dtype)
+        p = activated(s, a, scale, shift, eps, dtype)
+        if kernel_size == 1:
+            y = [product(x.flatten(0, 1), *half) for x, half in zip(p, halves, strict=True)]
+            return y[0].view(shape), y[1].view(shape)
+        out = p[0].new_empty(shape), p[1].new_empty(shape)
         for rows, columns in pieces(s.device, shape, s.shape[2] * kernel_size):
             here = (rows, slice(columns.start, columns.stop + margin))
-            if kernel_size > 1:
-                features = fold_taps(s[here], a[here], kernel_size=kernel_size, dilation=dilation)
-            else:
-                features = Normalised(s[here], a[here], scale, shift, eps).activate(dtype)
-            for out, x, weight, b in zip(y, features, weights, (bias, None), strict=True):
-                out[rows, columns] = product(x.flatten(0, 1), weight, b).view_as(out[rows, columns])
-        return y[0], y[1]
+            features = fold_taps(p[0][here], p[1][here], kernel_size=kernel_size, dilation=dilation)
+            for part, x, half in zip(out, features, halves, strict=True):
+                part[rows, columns] = product(x.flatten(0, 1), *half).view(*x.shape[:2], -1)
+        return out
 
     @staticmethod
     @once_differentiable
@@ -108,7 +109,11 @@ class NormGeluConv(torch.autograd.Function):
                 )
             else:
                 norm = Normalised(s[here], a[here], scale, shift, eps)
-                features = norm.activate(dtype)
+                features = (
+                    torch.empty_like(s[here], dtype=dtype),
+                    torch.empty_like(a[here], dtype=dtype),
+                )
+                norm.activate(*features)
             d_features = []
             for x, weight, d_weight, d_out in zip(features, weights, d_weights, dy, strict=True):
                 flat = d_out[rows, columns].flatten(0, 1)
@@ -142,7 +147,8 @@ class NormGeluConv(torch.autograd.Function):
 def pieces(device: torch.device, shape: Sequence[int], width: int) -> Iterator[tuple[slice, slice]]:
     """Sequences and positions of `(B, L, ...)`, in pieces of rows of `width` numbers each."""
     batch, length = shape[:2]
-    rows = max(1, (CPU_PIECE if device.type == "cpu" else PIECE) // width)
+    numbers = CPU_PIECE * torch.get_num_threads() if device.type == "cpu" else PIECE
+    rows = max(1, numbers // width)
     sequences = max(1, rows // max(1, length))
     for i in range(0, batch, sequences):
         for j in range(0, length, rows):
@@ -167,9 +173,9 @@ class Normalised:
             self.x, self.shape, scale, shift, 2 * eps
         )
 
-    def activate(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """Exact GELU, in the symmetric basis: s and a `(b, l, h)`."""
-        return split_butterfly(F.gelu(self.z).mul_(SQRT_HALF).to(dtype))
+    def activate(self, s: Tensor, a: Tensor) -> None:
+        """Writes the exact GELU, in the symmetric basis, into s and a `(b, l, h)`."""
+        split_butterfly(F.gelu(self.z).mul_(SQRT_HALF), s, a)
 
     def backward(
         self, ds: Tensor, da: Tensor, out_s: Tensor, out_a: Tensor, d_affine: list[Tensor]
@@ -180,9 +186,7 @@ class Normalised:
         dx, d_scale, d_shift = torch.ops.aten.native_layer_norm_backward(
             dz, self.x, self.shape, self.mean, self.inverse, *self.affine, [True, True, True]
         )
-        u, v = dx.chunk(2, -1)
-        torch.add(u, v, out=out_s)
-        torch.sub(u, v, out=out_a)
+        split_butterfly(dx, out_s, out_a)
         d_affine[0] += d_scale
         d_affine[1] += d_shift
 
@@ -196,19 +200,18 @@ def joined_butterfly(s: Tensor, a: Tensor) -> Tensor:
     return x
 
 
-def split_butterfly(x: Tensor) -> tuple[Tensor, Tensor]:
-    """`u + v` and `u - v` of `[u, v]`."""
+def split_butterfly(x: Tensor, s: Tensor, a: Tensor) -> None:
+    """Writes `u + v` and `u - v` of `[u, v]` into s and a."""
     u, v = x.chunk(2, -1)
-    return u + v, u - v
+    torch.add(u, v, out=s)
+    torch.sub(u, v, out=a)
 
 
 def activated(
     s: Tensor, a: Tensor, scale: Tensor, shift: Tensor, eps: float, dtype: torch.dtype
 ) -> tuple[Tensor, Tensor]:
     """Layer norm and GELU of all features, piece by piece."""
-    p = torch.empty_like(s, dtype=dtype), torch.empty_like(a, dtype=dtype)
+    p = s.new_empty(s.shape, dtype=dtype), a.new_empty(a.shape, dtype=dtype)
     for here in pieces(s.device, s.shape, 2 * s.shape[2]):
-        piece = Normalised(s[here], a[here], scale, shift, eps).activate(dtype)
-        for out, part in zip(p, piece, strict=True):
-            out[here] = part
+        Normalised(s[here], a[here], scale, shift, eps).activate(p[0][here], p[1][here])
     return p

@@ -158,26 +158,16 @@ def norm_gelu_conv(
     """
     if torch.compiler.is_compiling() or norm.over_positions or not conv.is_plain():
         return conv(*gelu(norm(s, a, mask)))
-    device = s.device.type
-    autocast = torch.is_autocast_enabled(device) and s.dtype != torch.float64
-    dtype = torch.get_autocast_dtype(device) if autocast else conv.symmetric.weight.dtype
+    device, dtype = s.device.type, conv.symmetric.weight.dtype
+    weight, bias = norm.affine()
+    options = norm.eps, conv.kernel_size, conv.dilation
+    parameters = conv.symmetric.weight, conv.symmetric.bias, conv.antisymmetric.weight
+    if not torch.is_autocast_enabled(device) or s.dtype == torch.float64:
+        return NormGeluConv.apply(s, a, weight, bias, *parameters, *options, dtype)
     with torch.autocast(device, enabled=False):
-        weight, bias = norm.affine()
-        if autocast:  # norms are computed in the dtype of their scale
-            weight, bias = weight.to(torch.float32), bias.to(torch.float32)
-        return NormGeluConv.apply(
-            s,
-            a,
-            weight,
-            bias,
-            conv.symmetric.weight,
-            conv.symmetric.bias,
-            conv.antisymmetric.weight,
-            norm.eps,
-            conv.kernel_size,
-            conv.dilation,
-            dtype,
-        )
+        # products in autocast's dtype, norms in the dtype of their scale
+        norms, dtype = (weight.float(), bias.float()), torch.get_autocast_dtype(device)
+        return NormGeluConv.apply(s, a, *norms, *parameters, *options, dtype)
 
 
 class StrandInvariantLinear(nn.Linear):
