@@ -152,11 +152,8 @@ class IndexedGenome:
 
     def _open_copy(self, pysam: ModuleType) -> Any:
         copy = Path(self._folder.name) / "reference.fa"
-        try:
-            with open_text(self.path) as lines, open(copy, "w", encoding="utf-8") as file:
-                _copy_records(self.path, lines, file)
-        except EOFError as error:
-            raise ValueError(f"{self.path} is cut off; fetch or compress it again.") from error
+        with open_text(self.path) as lines, open(copy, "w", encoding="utf-8") as file:
+            _copy_records(self.path, lines, file)
         pysam.faidx(str(copy))
         return pysam.FastaFile(str(copy))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import re
+import zlib
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -88,8 +89,10 @@ class VcfSource:
             try:
                 for line in text:
                     yield line.rstrip("\r\n")
-            except EOFError as error:
-                raise ValueError(f"{self._file} is cut off; fetch or compress it again.") from error
+            except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+                raise ValueError(
+                    f"{self._file} is cut off or damaged ({error}); fetch or compress it again."
+                ) from error
 
 
 class VcfBlock:

@@ -124,7 +124,7 @@ def test_plain_file_that_names_a_contig_twice_is_refused(tmp_path):
 def test_file_that_is_cut_off_is_refused(kind, sequences, tmp_path):
     path = compressed(write_fasta(tmp_path / "ref.fa", sequences), kind)
     path.write_bytes(path.read_bytes()[:-40])
-    with pytest.raises(ValueError, match="cut off"):
+    with pytest.raises(ValueError, match="cut off|broken gzip file"):
         IndexedGenome(path)
 
 

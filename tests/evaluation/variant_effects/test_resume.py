@@ -42,7 +42,7 @@ def store_of(tmp_path, made_from=None, *, resume=False, overwrite=False):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("suffix", "kind", "kills"),
-    [("vcf.gz", "vcf", (5, 60)), ("parquet", "vcf", (30,)), ("bedgraph", "region", (40,))],
+    [("vcf.gz", "vcf", (5, 60)), ("parquet", "region", (30,))],
 )
 def test_killed_and_resumed_run_writes_the_bytes_of_a_whole_one(
     suffix, kind, kills, model_folder, fasta, snvs, tmp_path

@@ -184,6 +184,11 @@ def test_vcf_that_is_cut_off_is_refused(scored, snvs, tmp_path):
     cut.write_bytes(gzip.compress(plain.read_bytes())[:-50])
     with pytest.raises(ValueError, match="is cut off"):
         scored(cut)
+    damaged = bytearray(gzip.compress(plain.read_bytes()))
+    damaged[len(damaged) // 2] ^= 0xFF
+    cut.write_bytes(bytes(damaged))
+    with pytest.raises(ValueError, match="is cut off or damaged"):
+        scored(cut, resume=True)
     whole = tmp_path / "whole.vcf.gz"
     pysam.tabix_compress(str(plain), str(whole))
     cut.write_bytes(whole.read_bytes()[:-50])
