@@ -10,7 +10,6 @@ step, beyond what the imports take.
 import argparse
 import functools
 import json
-import resource
 import subprocess
 import sys
 from collections.abc import Callable
@@ -131,21 +130,24 @@ def times() -> dict[str, Any]:
     return result
 
 
-def resident() -> int:
-    """Bytes of memory of this process."""
-    pages = int(Path("/proc/self/statm").read_text("utf-8").split()[1])
-    return pages * resource.getpagesize()
+def memory(which: str) -> int:
+    """Bytes of memory of this process: now (`"VmRSS"`) or at most so far (`"VmHWM"`)."""
+    # not `resource.getrusage`: its maximum starts at what the parent took before it made this one
+    for line in Path("/proc/self/status").read_text("utf-8").splitlines():
+        if line.startswith(f"{which}:"):
+            return int(line.split()[1]) * 1024
+    raise RuntimeError(f"/proc/self/status has no {which}; peak memory is measured on Linux only.")
 
 
 def peak(name: str, optimize: bool) -> int:
     """Bytes that a training step takes at most, with the network, in this process."""
-    before = resident()
+    before = memory("VmRSS")
     network: nn.Module = (
         OriginalPhyloGPN("layer_norm") if name == OFFICIAL else PhyloGPNModel(PhyloGPNConfig())
     )
     optimizer = adamw(network) if optimize else None
     training_step(network.train(), torch.randint(0, 4, (1, STEP_LENGTH)), optimizer)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
+    return memory("VmHWM") - before
 
 
 def peaks() -> dict[str, Any]:
