@@ -21,7 +21,9 @@ docs/finetuning.md has the formats of tables and labels, and what the files of r
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
+from datasets import DatasetDict
 from transformers import set_seed
 
 from hf_genomics.data.augmentation import ReverseComplementAugmentation
@@ -29,7 +31,7 @@ from hf_genomics.data.collators import SequenceClassificationCollator, length_li
 from hf_genomics.evaluation.classification import model_summary, score_splits, set_on_invalid
 from hf_genomics.evaluation.metrics import compute_classification_metrics
 from hf_genomics.evaluation.results import command_line, package_versions, write_results
-from hf_genomics.training.arguments import parse_arguments
+from hf_genomics.training.arguments import DataArguments, ModelArguments, parse_arguments
 from hf_genomics.training.checkpoint_labels import with_labels_of
 from hf_genomics.training.checkpoints import checkpoint_to_resume
 from hf_genomics.training.finetuning import build_model, data_summary, selection_metric
@@ -45,7 +47,7 @@ def main() -> None:
     train_and_report(*run)
 
 
-def prepare() -> tuple:
+def prepare() -> tuple[GenomicsTrainer, DatasetDict, str | None, ModelArguments, DataArguments]:
     """Arguments, data and model, checked before the first step of training."""
     model_args, data_args, training_args, recipe = parse_arguments(sys.argv[1:], __doc__)
     output_dir = str(training_args.output_dir)
@@ -86,10 +88,17 @@ def prepare() -> tuple:
     return trainer, dataset, checkpoint, model_args, data_args
 
 
-def train_and_report(trainer, dataset, checkpoint, model_args, data_args) -> None:
+def train_and_report(
+    trainer: GenomicsTrainer,
+    dataset: DatasetDict,
+    checkpoint: str | None,
+    model_args: ModelArguments,
+    data_args: DataArguments,
+) -> None:
     """Trains, scores validation, then test, and writes what came out."""
-    model, training_args = trainer.model, trainer.args
-    output_dir = Path(training_args.output_dir)
+    model: Any = trainer.model
+    training_args = trainer.args
+    output_dir = Path(str(training_args.output_dir))
     results = {}
     if training_args.do_train:
         trained = trainer.train(resume_from_checkpoint=checkpoint)

@@ -78,7 +78,7 @@ def check_target(path: Path, *, overwrite: bool) -> None:
         return
     if not overwrite:
         raise ValueError(
-            f"{path} is not empty; give a new or empty folder, or ask to overwrite it."
+            f"{path} is not empty; give a new or empty folder, or overwrite it (--overwrite)."
         )
     if not (path / PROVENANCE).is_file():
         raise ValueError(

@@ -58,12 +58,13 @@ def matching_settings(config: PreTrainedConfig, feature: Any, name_or_path: str)
         )
     if config.num_labels != settings["num_labels"]:
         raise ValueError(
-            f"{name_or_path} predicts {config.num_labels} labels ({_shown(_names(config))}), but "
-            f"the data have {settings['num_labels']} ({_shown(_names_of(settings))}); {remedy}."
+            f"{name_or_path} predicts {config.num_labels} labels "
+            f"({shown(label_names(config))}), but the data have "
+            f"{settings['num_labels']} ({shown(_names_of(settings))}); {remedy}."
         )
     if settings["problem_type"] == "regression":
         return settings
-    known, given = _names(config), _names_of(settings)
+    known, given = label_names(config), _names_of(settings)
     kept = {
         "num_labels": config.num_labels,
         "problem_type": settings["problem_type"],
@@ -76,12 +77,12 @@ def matching_settings(config: PreTrainedConfig, feature: Any, name_or_path: str)
         logger.warning(
             "%s does not say what its labels are; they are taken to be %s, in this order.",
             name_or_path,
-            _shown(given),
+            shown(given),
         )
         return settings
     raise ValueError(
-        f"{name_or_path} predicts the labels {_shown(known)}, but those of the data are "
-        f"{_shown(given)}: rename the labels of the data, or {remedy}."
+        f"{name_or_path} predicts the labels {shown(known)}, but those of the data are "
+        f"{shown(given)}: rename the labels of the data, or {remedy}."
     )
 
 
@@ -93,7 +94,7 @@ def with_labels_of(dataset: DatasetDict, config: PreTrainedConfig) -> DatasetDic
         config: Of a model that `matching_settings` was asked about.
     """
     feature = next(iter(dataset.values())).features["label"]
-    names = _names(config)
+    names = label_names(config)
     if not isinstance(feature, ClassLabel) or sorted(names) != sorted(feature.names):
         return dataset
     if names == feature.names:
@@ -116,8 +117,14 @@ def restart_head(model: PreTrainedModel) -> None:
             tensor.copy_(fresh[name])
 
 
-def _names(config: PreTrainedConfig) -> list[str]:
+def label_names(config: Any) -> list[str]:
+    """Names of the labels 0, 1, ... of a model with this configuration."""
     return [str(config.id2label[number]) for number in range(config.num_labels)]
+
+
+def shown(names: list[str]) -> str:
+    """The names in a message: the first ten."""
+    return ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
 
 
 def _names_of(settings: dict[str, Any]) -> list[str]:
@@ -126,7 +133,3 @@ def _names_of(settings: dict[str, Any]) -> list[str]:
 
 def _numbers(count: int) -> list[str]:
     return [str(number) for number in range(count)]
-
-
-def _shown(names: list[str]) -> str:
-    return ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")

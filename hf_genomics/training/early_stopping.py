@@ -17,12 +17,10 @@ class EarlyStopping(EarlyStoppingCallback):
     would be stopped before it has been trained. Scores of the warm-up still count as best scores.
     """
 
-    def on_evaluate(
-        self, args: Any, state: Any, control: Any, metrics: dict[str, float], **kwargs: Any
-    ) -> None:
+    def on_evaluate(self, args: Any, state: Any, control: Any, *given: Any, **kwargs: Any) -> None:
         """Counts evaluations without a better score, and asks to stop after too many."""
         asked_before = control.should_training_stop
-        super().on_evaluate(args, state, control, metrics, **kwargs)
+        super().on_evaluate(args, state, control, *given, **kwargs)
         if state.global_step <= args.get_warmup_steps(state.max_steps):
             self.early_stopping_patience_counter = 0
             control.should_training_stop = asked_before

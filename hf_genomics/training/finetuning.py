@@ -19,9 +19,11 @@ from hf_genomics.evaluation.classification import require_model
 from hf_genomics.tokenization_dna import DNATokenizer
 from hf_genomics.training.arguments import ModelArguments
 from hf_genomics.training.checkpoint_labels import (
+    label_names,
     label_settings,
     matching_settings,
     restart_head,
+    shown,
 )
 from hf_genomics.training.config_overrides import parse_config_overrides
 from hf_genomics.training.recipes import SELECTION_METRIC
@@ -136,9 +138,8 @@ def data_summary(dataset: DatasetDict, config: PreTrainedConfig) -> str:
         kind = "classes"
     else:
         kind = "labels, any number of them a row," if isinstance(feature, List) else ""
-    names = [str(config.id2label[number]) for number in range(config.num_labels)]
-    shown = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
-    what = f"{len(names)} {kind} ({shown})" if kind else "regression of one number"
+    names = label_names(config)
+    what = f"{len(names)} {kind} ({shown(names)})" if kind else "regression of one number"
     rows = ", ".join(f"{split} {len(rows)}" for split, rows in dataset.items())
     return f"{what}; rows: {rows}"
 

@@ -95,7 +95,7 @@ def test_tree_file_names_every_row_once(simulation, tmp_path):
 
 def test_folder_with_files_is_refused_and_left_alone(simulation, tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(ValueError, match="is not empty"):
+    with pytest.raises(ValueError, match=r"is not empty; .* \(--overwrite\)"):
         write(simulation, tmp_path)
     with pytest.raises(ValueError, match="left alone"):
         write(simulation, tmp_path, overwrite=True)
@@ -113,7 +113,7 @@ def test_empty_folder_is_used_and_old_data_set_is_replaced_when_told(simulation,
     folder.mkdir()
     write(simulation, folder)
     (folder / "clade" / "stale.parquet").write_text("old")
-    with pytest.raises(ValueError, match="is not empty"):
+    with pytest.raises(ValueError, match=r"is not empty; .* \(--overwrite\)"):
         write(simulation, folder)
     write(simulation, folder, overwrite=True)
     assert not (folder / "clade" / "stale.parquet").exists()
