@@ -6,6 +6,7 @@ neither, so the conversion drops, permutes and reshapes, and adds nothing.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,11 +16,13 @@ from .modeling_hyperbolic_cnn import HyperbolicCNNForSequenceClassification
 
 OFFICIAL_BASES = "ACTGN"
 OUR_BASES = "ACGTN"
+WRAPPERS = ("state_dict", "model_state_dict", "model")  # what training scripts save weights under
+PARALLEL_PREFIX = "module."  # of torch.nn.DataParallel and DistributedDataParallel
 CONV_WEIGHT = "conv_layers.{}.{}.linearized_kernel.weight.weight"
 
 
 def convert_state_dict(
-    state_dict: Mapping[str, Tensor],
+    state_dict: Mapping[str, Any],
     *,
     num_labels: int,
     max_length: int,
@@ -31,7 +34,9 @@ def convert_state_dict(
     are 1. For another k the official flatten leaves the hyperboloid; ours is the right one there.
 
     Args:
-        state_dict: official state dict, in any floating dtype; the result has the same dtype.
+        state_dict: official state dict, in any floating dtype; the result has the same dtype. Also
+            a checkpoint that holds it under "state_dict", "model_state_dict" or "model", or one of
+            `torch.nn.DataParallel`, whose keys begin with "module.".
         num_labels: number of classes it was trained for.
         max_length: length of the sequences it was trained on.
         multi_curvature: whether it is HCNN-M; `None` tells it by unequal curvatures (a state dict
@@ -40,7 +45,7 @@ def convert_state_dict(
     Raises:
         ValueError: a key is missing, or a shape does not fit `num_labels` or `max_length`.
     """
-    state = dict(state_dict)
+    state = _unwrapped(state_dict)
     num_layers = sum(CONV_WEIGHT.format(i, 0) in state for i in range(len(state)))
     if num_layers == 0:
         raise ValueError(
@@ -109,6 +114,16 @@ def convert_state_dict(
     model = HyperbolicCNNForSequenceClassification(config).to(first.dtype)
     model.load_state_dict({name: tensor.contiguous() for name, tensor in converted.items()})
     return model
+
+
+def _unwrapped(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
+    for name in WRAPPERS:
+        if isinstance(checkpoint.get(name), Mapping):
+            checkpoint = checkpoint[name]
+            break
+    if all(key.startswith(PARALLEL_PREFIX) for key in checkpoint):
+        return {key.removeprefix(PARALLEL_PREFIX): value for key, value in checkpoint.items()}
+    return dict(checkpoint)
 
 
 def _get(state: Mapping[str, Tensor], key: str) -> Tensor:

@@ -177,6 +177,17 @@ def test_conversion_refuses_a_state_dict_of_another_network():
         convert_state_dict({"weight": torch.zeros(3)}, num_labels=2, max_length=30)
 
 
+@pytest.mark.parametrize("wrapper", ["state_dict", "model_state_dict", "model"])
+def test_conversion_finds_the_weights_in_a_checkpoint_of_a_training_script(wrapper):
+    state = Golden("single").part("state.")
+    parallel = {f"module.{key}": tensor for key, tensor in state.items()}
+    expected = convert_state_dict(state, num_labels=2, max_length=40).state_dict()
+    for given in (parallel, {wrapper: state, "epoch": 3}, {wrapper: parallel, "epoch": 3}):
+        model = convert_state_dict(given, num_labels=2, max_length=40)
+        for key, tensor in model.state_dict().items():
+            assert torch.equal(tensor, expected[key]), key
+
+
 def test_conversion_keeps_the_dtype():
     state = {key: t.float() for key, t in Golden("single").part("state.").items()}
     model = convert_state_dict(state, num_labels=2, max_length=40)
