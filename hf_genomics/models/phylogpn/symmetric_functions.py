@@ -24,18 +24,57 @@ CPU_PIECE = 2**19
 PIECE = 2**26
 
 
+# oneDNN makes and keeps code for every number of rows that it meets, half a megabyte each. So it
+# gets multiples of STEP up to BLOCK; what is left over, less than STEP rows, goes by F.linear.
+STEP, BLOCK = 16, 512
+ONEDNN = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+
+
 def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """`x weight^T + bias`, `(N, I)` to `(N, O)`.
 
     On processors other than Intel's, the library behind `F.linear` leaves half of the speed in
     float32; oneDNN, behind the function that compiled code uses for linear layers, does not.
     """
-    if x.dtype == torch.float32 and x.device.type == "cpu" and ONEDNN:
-        return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
-    return F.linear(x, weight, bias)
+    if not has_fast_products(x):
+        return F.linear(x, weight, bias)
+    if len(x) in range(STEP, BLOCK + 1, STEP):
+        return onednn(x, weight, bias)
+    out = x.new_empty(len(x), len(weight))
+    for rows, is_whole in blocks(len(x)):
+        out[rows] = (onednn if is_whole else F.linear)(x[rows], weight, bias)
+    return out
 
 
-ONEDNN = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+def product_over_rows(dy: Tensor, x: Tensor) -> Tensor:
+    """`dy^T x`, `(N, O)` and `(N, I)` to `(O, I)`: the derivative by a weight."""
+    if not has_fast_products(x):
+        return dy.t() @ x
+    out = x.new_zeros(dy.shape[1], x.shape[1])
+    for rows, is_whole in blocks(len(x)):
+        if is_whole:
+            out += onednn(dy[rows].t(), x[rows].t(), None)
+        else:
+            out.addmm_(dy[rows].t(), x[rows])
+    return out
+
+
+def has_fast_products(x: Tensor) -> bool:
+    return x.dtype == torch.float32 and x.device.type == "cpu" and ONEDNN
+
+
+def onednn(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    result: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
+    return result
+
+
+def blocks(rows: int) -> Iterator[tuple[slice, bool]]:
+    """Rows in blocks of a multiple of STEP, at most BLOCK (`True`), and those left over."""
+    whole = rows - rows % STEP
+    for i in range(0, whole, BLOCK):
+        yield slice(i, min(i + BLOCK, whole)), True
+    if whole < rows:
+        yield slice(whole, rows), False
 
 
 class NormGeluConv(torch.autograd.Function):
@@ -118,7 +157,7 @@ class NormGeluConv(torch.autograd.Function):
             for x, weight, d_weight, d_out in zip(features, weights, d_weights, dy, strict=True):
                 flat = d_out[rows, columns].flatten(0, 1)
                 if d_weight is not None:
-                    d_weight += product(flat.t(), x.flatten(0, 1).t())
+                    d_weight += product_over_rows(flat, x.flatten(0, 1))
                 d_features.append(product(flat, weight).view_as(x))
             if kernel_size > 1:
                 unfold_taps_(

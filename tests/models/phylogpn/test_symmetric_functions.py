@@ -5,7 +5,13 @@ import torch
 from torch import nn
 
 from hf_genomics.models.phylogpn import symmetric_functions
-from hf_genomics.models.phylogpn.symmetric_functions import NormGeluConv, pieces, product
+from hf_genomics.models.phylogpn.symmetric_functions import (
+    NormGeluConv,
+    blocks,
+    pieces,
+    product,
+    product_over_rows,
+)
 from hf_genomics.models.phylogpn.symmetric_layers import (
     SymmetricConv1d,
     SymmetricNorm,
@@ -195,17 +201,35 @@ def test_a_hook_is_called():
     assert seen == [1]
 
 
-@pytest.mark.parametrize("rows", [1, 7, 300])
+@pytest.mark.parametrize("rows", [0, 1, 16, 17, 300, 512, 1100])
 @pytest.mark.parametrize("library", [True, False])
 def test_products_are_those_of_matrices(rows, library, monkeypatch):
     if library and not symmetric_functions.ONEDNN:
         pytest.skip("this build of torch has no oneDNN")
     monkeypatch.setattr(symmetric_functions, "ONEDNN", library)
-    x, weight, bias = torch.randn(rows, 40), torch.randn(24, 40), torch.randn(24)
-    expected = (x.double() @ weight.double().T + bias.double()).float()
-    torch.testing.assert_close(product(x, weight, bias), expected, rtol=1e-4, atol=1e-4)
-    turned = product(x.t(), torch.randn(24, rows))  # as in the backward pass: no row is contiguous
-    assert turned.shape == (40, 24)
+    x, weight, bias, dy = torch.randn(rows, 40), *(torch.randn(24, n) for n in (40, 1, rows))
+    expected = (x.double() @ weight.double().T + bias[:, 0].double()).float()
+    close = {"rtol": 1e-4, "atol": 1e-3}
+    torch.testing.assert_close(product(x, weight, bias[:, 0].contiguous()), expected, **close)
+    turned = weight.t().contiguous().t()  # as in the backward pass: no row is contiguous
+    torch.testing.assert_close(product(x, turned), expected - bias[:, 0], **close)
+    expected = (dy.double() @ x.double()).float()
+    torch.testing.assert_close(product_over_rows(dy.t(), x), expected, **close)
+
+
+def test_products_of_any_number_of_rows_meet_few_numbers_of_rows():
+    """oneDNN keeps code for each: a new length of sequences took up to 160 MiB more."""
+    sizes = set()
+    for rows in range(3000):
+        covered = []
+        for block, is_whole in blocks(rows):
+            covered += range(block.start, block.stop)
+            if is_whole:
+                sizes.add(block.stop - block.start)
+            else:
+                assert block.stop - block.start < 16
+        assert covered == list(range(rows))
+    assert len(sizes) == 32
 
 
 def test_the_layers_use_the_function_in_eager_mode():
