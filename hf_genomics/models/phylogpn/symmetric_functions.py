@@ -8,6 +8,7 @@ Legend: N rows (positions of all sequences), C channels (I in, O out), h = I/2, 
 a pair of tensors, s and a (see `reverse_complement.py`).
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -27,7 +28,13 @@ PIECE = 2**26
 # oneDNN makes and keeps code for every number of rows that it meets, half a megabyte each. So it
 # gets multiples of STEP up to BLOCK; what is left over, less than STEP rows, goes by F.linear.
 STEP, BLOCK = 16, 512
-ONEDNN = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+# Its sums differ in the last bits from process to process, so it has to be asked for: by default
+# a killed and resumed run, or another machine's user, gets the same bytes.
+ONEDNN = (
+    os.environ.get("HF_GENOMICS_ONEDNN") == "1"
+    and torch.backends.mkldnn.is_available()
+    and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+)
 
 
 def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

@@ -110,9 +110,10 @@ def test_an_output_depends_on_its_window_and_nothing_else(padding):
 
 
 @settings(deadline=None, max_examples=25)
+# A layer norm of two channels is the sign of their difference: rounding turns it over.
 @given(
-    outer=st.integers(1, 8),
-    inner=st.integers(1, 8),
+    outer=st.integers(3, 8),
+    inner=st.integers(3, 8),
     stack=st.integers(1, 2),
     stacks=st.integers(1, 2),
     kernel=st.sampled_from([1, 3, 5]),
