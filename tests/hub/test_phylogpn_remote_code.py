@@ -1,9 +1,10 @@
 """A saved PhyloGPN runs where the package is not installed, loss and all, whoever saved it."""
 
 import json
+from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save, save_file
 
 from hf_genomics import (
     DNATokenizer,
@@ -11,6 +12,7 @@ from hf_genomics import (
     PhyloGPNForMaskedLM,
     PhyloGPNForSequenceClassification,
 )
+from tests.hub.loopback_hub import LoopbackHub, Repository
 
 SEQUENCES = ["ACGTNACGTTGCACCGGT", "TTAGGGACGT"]
 VARIANTS = {
@@ -134,3 +136,45 @@ save_file({{"scores": torch.tensor(scores)}}, "scores")
     with torch.no_grad():
         expected = model(**batch()).logits.softmax(1)
     torch.testing.assert_close(load_file(tmp_path / "scores")["scores"], expected)
+
+
+def test_songlabs_repository_is_read_by_its_name(tmp_path, run_in):
+    """By real HTTP: no trust is asked for, and the code that its config names is not run."""
+    golden = Path(__file__).parents[1] / "golden"
+    tensors = load_file(golden / "phylogpn_layer_norm.safetensors")
+    facts = json.loads((golden / "phylogpn_layer_norm.json").read_text("utf-8"))
+    sizes = ("outer_dim", "inner_dim", "stack_size", "num_stacks", "kernel_size")
+    config = {size: facts[size] for size in sizes} | {
+        "model_type": "phylogpn",
+        "architectures": ["PhyloGPNModel"],
+        "auto_map": {"AutoModel": "modeling_phylogpn.PhyloGPNModel"},
+    }
+    state = {k.removeprefix("state."): v for k, v in tensors.items() if k.startswith("state.")}
+    files = {
+        "config.json": json.dumps(config).encode(),
+        "model.safetensors": save(state, metadata={"format": "pt"}),
+        "modeling_phylogpn.py": b"raise SystemExit('somebody ran the code of the repository')",
+    }
+    save_file({"input_ids": tensors["input_ids"]}, tmp_path / "input")
+    with LoopbackHub().running() as hub:
+        hub.repositories["songlab/PhyloGPN"] = Repository()
+        hub.repositories["songlab/PhyloGPN"].commit(files, "LayerNorm")
+        run_in(tmp_path, BY_NAME, hub.environment)
+    for name, logits in load_file(tmp_path / "logits").items():
+        torch.testing.assert_close(logits, tensors["logits"], rtol=0, atol=1e-9, msg=name)
+
+
+BY_NAME = """
+import hf_genomics
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import AutoModel, AutoModelForMaskedLM
+
+input_ids, logits = load_file("input")["input_ids"], {}
+for auto in (AutoModel, AutoModelForMaskedLM):
+    model = auto.from_pretrained("songlab/PhyloGPN")
+    assert model.name_or_path == "songlab/PhyloGPN"
+    with torch.no_grad():
+        logits[auto.__name__] = model(input_ids).logits
+save_file(logits, "logits")
+"""

@@ -17,12 +17,21 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.modeling_outputs import SequenceClassifierOutput
 from transformers.utils import ModelOutput, can_return_tuple
 
+# Transformers 5.6 takes along only the files that this one names itself: those that it does not use
+# (F401) are needed by those that it does.
 from .configuration_phylogpn import PhyloGPNConfig
+from .level_schedule import LevelSchedule  # noqa: F401
 from .modeling_base import PhyloGPNPreTrainedModel
+from .newick import parse_newick  # noqa: F401
+from .original_format import generation  # noqa: F401
 from .phylogenetic_likelihood import conditional_log_likelihood
 from .phylogeny import Phylogeny
+from .pruning import prune  # noqa: F401
+from .remote_code import code_files  # noqa: F401
 from .reverse_complement import from_pairs, from_symmetric, to_pairs
+from .site_evaluation import evaluate  # noqa: F401
 from .substitution_models import F81, HKY85, JC69
+from .symmetric_functions import NormGeluConv  # noqa: F401
 from .symmetric_layers import (
     Features,
     StrandInvariantLinear,

@@ -636,3 +636,20 @@ def test_every_parameter_gets_a_gradient():
     model(random_ids(40, 40), labels=random_labels(2, 24)).loss.backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad.abs().max() > 0, name
+
+
+@pytest.mark.filterwarnings("ignore")  # what Transformers deprecates, peft still reads
+def test_an_adapter_on_the_halves_is_equivariant_and_can_be_merged():
+    peft = pytest.importorskip("peft", reason="peft is in the extra `peft`")
+    options = peft.LoraConfig(
+        r=4, target_modules=["symmetric", "antisymmetric"], init_lora_weights=False
+    )
+    plain = tiny_model().eval()
+    ids = random_ids(30, 30)
+    before = plain(ids).logits
+    model = peft.get_peft_model(plain, options).double().eval()
+    after = model(input_ids=ids).logits
+    assert (after - before).abs().max() > 0.01
+    other = model(input_ids=reverse_complement(ids)).logits
+    torch.testing.assert_close(other.flip(1, 2), after, **EXACT)
+    torch.testing.assert_close(model.merge_and_unload()(ids).logits, after, **EXACT)

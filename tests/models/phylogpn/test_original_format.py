@@ -238,6 +238,19 @@ def test_an_original_network_at_initialisation_has_equal_norms_and_is_loaded_tie
     assert model.dtype == torch.float32
 
 
+@norms
+def test_one_norm_that_differs_between_the_strands_is_enough_to_keep_all_untied(norm):
+    sizes = {"outer_dim": 6, "inner_dim": 4, "num_stacks": 1, "kernel_size": 3, "stack_size": 2}
+    original = OriginalPhyloGPN(norm, **sizes).double()
+    with torch.no_grad():
+        next(p for n, p in original.named_parameters() if "original" not in n)[0] += 0.5
+    model = convert_state_dict(original.state_dict(), sizes)
+    assert not model.config.tie_norm_symmetry
+    ids = torch.randint(0, 6, (2, 30))
+    expected = torch.stack(list(original(ids).values()), 2)
+    torch.testing.assert_close(model(ids).logits, expected, **TO_9_DIGITS)
+
+
 # ---------------------------------------------------------------- mistakes
 
 
