@@ -8,7 +8,6 @@ Legend: N rows (positions of all sequences), C channels (I in, O out), h = I/2, 
 a pair of tensors, s and a (see `reverse_complement.py`).
 """
 
-import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -25,31 +24,27 @@ CPU_PIECE = 2**19
 PIECE = 2**26
 
 
-# oneDNN makes and keeps code for every number of rows that it meets, half a megabyte each. So it
-# gets multiples of STEP up to BLOCK; what is left over, less than STEP rows, goes by F.linear.
+# oneDNN makes and keeps code for every number of rows that it meets, half a megabyte each, so it
+# gets multiples of STEP up to BLOCK, the last rows filled up with zeros.
 STEP, BLOCK = 16, 512
-# Its sums differ in the last bits from process to process, so it has to be asked for: by default
-# a killed and resumed run, or another machine's user, gets the same bytes.
-ONEDNN = (
-    os.environ.get("HF_GENOMICS_ONEDNN") == "1"
-    and torch.backends.mkldnn.is_available()
-    and hasattr(torch.ops.mkldnn, "_linear_pointwise")
-)
 
 
 def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """`x weight^T + bias`, `(N, I)` to `(N, O)`.
 
     On processors other than Intel's, the library behind `F.linear` leaves half of the speed in
-    float32; oneDNN, behind the function that compiled code uses for linear layers, does not.
+    float32; oneDNN, behind the function that compiled code uses for linear layers, does not. Its
+    sums are made in the same order for any number of rows, threads and place in memory, so a row
+    has the same bits in every batch and every process.
     """
     if not has_fast_products(x):
         return F.linear(x, weight, bias)
     if len(x) in range(STEP, BLOCK + 1, STEP):
         return onednn(x, weight, bias)
     out = x.new_empty(len(x), len(weight))
-    for rows, is_whole in blocks(len(x)):
-        out[rows] = (onednn if is_whole else F.linear)(x[rows], weight, bias)
+    for rows in blocks(len(x)):
+        block = filled_up(x[rows])
+        out[rows] = onednn(block, weight, bias)[: rows.stop - rows.start]
     return out
 
 
@@ -58,16 +53,20 @@ def product_over_rows(dy: Tensor, x: Tensor) -> Tensor:
     if not has_fast_products(x):
         return dy.t() @ x
     out = x.new_zeros(dy.shape[1], x.shape[1])
-    for rows, is_whole in blocks(len(x)):
-        if is_whole:
-            out += onednn(dy[rows].t(), x[rows].t(), None)
-        else:
-            out.addmm_(dy[rows].t(), x[rows])
+    for rows in blocks(len(x)):
+        out += onednn(filled_up(dy[rows]).t(), filled_up(x[rows]).t(), None)
     return out
 
 
 def has_fast_products(x: Tensor) -> bool:
-    return x.dtype == torch.float32 and x.device.type == "cpu" and ONEDNN
+    """Whether oneDNN is there; `torch.backends.mkldnn.flags(enabled=False)` turns it off."""
+    return (
+        x.dtype == torch.float32
+        and x.device.type == "cpu"
+        and torch.backends.mkldnn.is_available()
+        and torch._C._get_mkldnn_enabled()
+        and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+    )
 
 
 def onednn(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -75,13 +74,19 @@ def onednn(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return result
 
 
-def blocks(rows: int) -> Iterator[tuple[slice, bool]]:
-    """Rows in blocks of a multiple of STEP, at most BLOCK (`True`), and those left over."""
-    whole = rows - rows % STEP
-    for i in range(0, whole, BLOCK):
-        yield slice(i, min(i + BLOCK, whole)), True
-    if whole < rows:
-        yield slice(whole, rows), False
+def filled_up(x: Tensor) -> Tensor:
+    """Rows of zeros below the given ones, up to a multiple of STEP."""
+    return F.pad(x, (0, 0, 0, -len(x) % STEP)) if len(x) % STEP else x
+
+
+def blocks(rows: int) -> Iterator[slice]:
+    """Rows in blocks: of BLOCK, then of a multiple of STEP, then what is left over."""
+    ends = [*range(BLOCK, rows + 1, BLOCK), rows - rows % STEP, rows]
+    start = 0
+    for end in ends:
+        if end > start:
+            yield slice(start, end)
+            start = end
 
 
 class NormGeluConv(torch.autograd.Function):
