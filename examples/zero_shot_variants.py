@@ -12,7 +12,8 @@ minus the rate and the entropy of its site, larger for more damage. Beside it st
 (of examples/evaluate_phylogpn.py) and, for BRCA1, phyloP and CADD as the table has them. BRCA1:
 loss of function against function, and Spearman with minus the function score, also by consequence.
 MPRA: variants that change expression (p < 1e-5) against the others, and Spearman with the absolute
-effect, also by element. Intervals are bootstrapped over variants.
+effect, also by experiment. Intervals are bootstrapped over variants, those of leads of the first
+score on the same samples; means over experiments are bootstrapped over elements.
 
 Writes <assay>.json, <assay>.md and every variant's scores as <assay>.parquet to --output_dir.
 """
@@ -29,7 +30,7 @@ import pyarrow.parquet as pq
 
 from hf_genomics import PhyloGPNForMaskedLM
 from hf_genomics.data.fasta import read_fasta
-from hf_genomics.evaluation.bootstrap import block_means
+from hf_genomics.evaluation.bootstrap import Estimate
 from hf_genomics.evaluation.context_rates_file import load_context_rates
 from hf_genomics.evaluation.results import (
     command_line,
@@ -37,10 +38,21 @@ from hf_genomics.evaluation.results import (
     source_commit,
     write_results,
 )
-from hf_genomics.evaluation.variant_assays import VariantAssay, read_brca1, read_mpra
+from hf_genomics.evaluation.variant_assays import (
+    VariantAssay,
+    element_of,
+    read_brca1,
+    read_mpra,
+)
 from hf_genomics.evaluation.variant_contexts import context_scores
 from hf_genomics.evaluation.variant_effects.scoring import score_variants
-from hf_genomics.evaluation.zero_shot import ALL_VARIANTS, compare_scores, markdown_table
+from hf_genomics.evaluation.zero_shot import (
+    compare_scores,
+    lead_table,
+    markdown_table,
+    mean_over_kinds,
+    mean_table,
+)
 
 # Column of `score_variants` to its name here; all of them are smaller for more damage.
 MODEL_SCORES = {"llr": "log-likelihood ratio", "site_rate": "site rate", "entropy": "entropy"}
@@ -65,8 +77,8 @@ def main() -> None:
     scores |= assay.other_scores
 
     rows = compare_scores(scores, assay.effects, num_resamples=args.num_resamples)
-    table = markdown_table(rows)
-    means = mean_over_kinds(rows)
+    means = mean_over_kinds(rows, element_of if args.assay == "mpra" else str)
+    table = "\n".join(filter(None, [lead_table(rows), mean_table(means), markdown_table(rows)]))
     print(table)
     folder = Path(args.output_dir)
     folder.mkdir(parents=True, exist_ok=True)
@@ -76,7 +88,7 @@ def main() -> None:
         folder / f"{args.assay}.json",
         {
             "scores": [as_numbers(row) for row in rows],
-            "mean_spearman_over_kinds": means,
+            "mean_spearman_over_kinds": [as_numbers(row) for row in means],
             "variants": len(assay),
             "models": models,
             "arguments": vars(args),
@@ -128,20 +140,6 @@ def model_scores(
     }
 
 
-def mean_over_kinds(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """Mean Spearman correlation over kinds (elements of the MPRA), bootstrapped over them."""
-    kinds = list(dict.fromkeys(row["kind"] for row in rows if row["kind"] != ALL_VARIANTS))
-    by_score: dict[str, dict[str, float]] = {}
-    for row in rows:
-        by_score.setdefault(row["score"], {})[row["kind"]] = row["spearman"].value
-    complete = {s: values for s, values in by_score.items() if set(kinds) <= values.keys()}
-    if not kinds or not complete:
-        return {}
-    values = np.array([[of[kind] for kind in kinds] for of in complete.values()])
-    estimates = block_means(values, np.arange(len(kinds)))
-    return {score: asdict(mean) for score, mean in zip(complete, estimates, strict=True)}
-
-
 def per_variant(assay: VariantAssay, scores: dict[str, Any]) -> pa.Table:
     return pa.table(
         {
@@ -157,10 +155,11 @@ def per_variant(assay: VariantAssay, scores: dict[str, Any]) -> pa.Table:
     )
 
 
-def as_numbers(row: dict[str, Any]) -> dict[str, Any]:
-    metrics = ("auroc", "auprc", "spearman")
-    estimates = {name: None if row[name] is None else asdict(row[name]) for name in metrics}
-    return {**row, **estimates}
+def as_numbers(value: Any) -> Any:
+    """Rows as JSON has them: estimates as dictionaries, whatever they lie in."""
+    if isinstance(value, dict):
+        return {name: as_numbers(one) for name, one in value.items()}
+    return asdict(value) if isinstance(value, Estimate) else value
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ chromosome) are drawn with replacement, never single sites.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 NUM_RESAMPLES = 2000
 LEVEL = 0.95
+COUNTS_AT_ONCE = 1 << 20  # numbers in a part of `row_counts`
 
 
 @dataclass(frozen=True)
@@ -57,45 +58,44 @@ def block_means(
     draws = generator.multinomial(num_blocks, np.full(num_blocks, 1 / num_blocks), num_resamples)
     resampled = (draws @ sums.T) / (draws @ sizes)[:, None]  # (num_resamples, rows)
     means = sums.sum(-1) / sizes.sum()
-    return [_estimate(mean, sample) for mean, sample in zip(means, resampled.T, strict=True)]
+    return [
+        percentile_interval(mean, sample) for mean, sample in zip(means, resampled.T, strict=True)
+    ]
 
 
-def row_scores(
-    score: Callable[[NDArray[np.intp]], float],
-    num_rows: int,
-    *,
-    strata: NDArray[np.generic] | None = None,
-    num_resamples: int = NUM_RESAMPLES,
-    seed: int = 0,
-) -> Estimate:
-    """A score of a table's rows, with an interval over rows.
+def row_counts(
+    strata: NDArray[np.generic], *, num_resamples: int = NUM_RESAMPLES, seed: int = 0
+) -> Iterator[NDArray[np.float64]]:
+    """How often each row of a table is in each bootstrap sample, some samples at a time.
 
     Args:
-        score: Row numbers (num_rows,), some of them repeated, to a score.
-        num_rows: Rows of the table.
-        strata: (num_rows,) Rows are drawn within rows of the same value, so that each sample has
-            as many positives and negatives as the table; None for one stratum.
+        strata: (n,) Rows are drawn within rows of the same value, so that each sample has as many
+            positives and negatives as the table.
         num_resamples: Bootstrap samples.
-        seed: Of the draws.
+        seed: Of the draws; the same seed and strata give the same samples, so that whatever is
+            scored on them is paired.
+
+    Yields:
+        (R, n), whole numbers; the R of all parts add up to `num_resamples`.
     """
-    samples = [
-        score(rows) for rows in _resamples(num_rows, strata, num_resamples, seed) if num_rows
-    ]
-    return _estimate(score(np.arange(num_rows)), np.array(samples, np.float64))
-
-
-def _resamples(
-    num_rows: int, strata: NDArray[np.generic] | None, num_resamples: int, seed: int
-) -> Iterator[NDArray[np.intp]]:
-    strata = np.zeros(num_rows) if strata is None else strata
     groups = [np.flatnonzero(strata == value) for value in np.unique(strata)]
     generator = np.random.default_rng(seed)
-    for _ in range(num_resamples):
-        yield np.concatenate([generator.choice(group, len(group)) for group in groups])
+    at_once = max(1, COUNTS_AT_ONCE // max(1, len(strata)))
+    for first in range(0, num_resamples, at_once):
+        counts = np.zeros((min(at_once, num_resamples - first), len(strata)))
+        for of_sample in counts:
+            for group in groups:
+                of_sample += np.bincount(generator.choice(group, len(group)), None, len(strata))
+        yield counts
 
 
-def _estimate(value: float, samples: NDArray[np.floating]) -> Estimate:
-    if not len(samples) or not np.isfinite(samples).any():
+def percentile_interval(value: float, samples: NDArray[np.floating]) -> Estimate:
+    """A score of a table beside the interval of its bootstrap samples (num_resamples,).
+
+    Samples in which the score is undefined (NaN) are left out; without any other, so is the
+    interval.
+    """
+    if not np.isfinite(samples).any():
         return Estimate(float(value), float("nan"), float("nan"))
     tail = (1 - LEVEL) / 2
     low, high = np.nanquantile(samples, [tail, 1 - tail])

@@ -120,6 +120,15 @@ def read_mpra(table: str | Path) -> VariantAssay:
     )
 
 
+def element_of(experiment: str) -> str:
+    """The regulatory element that an experiment of the MPRA measured.
+
+    Some elements were measured in several cells or twice; a point or hyphen sets off which:
+    `TERT-HEK` and `TERT-GBM`, `LDLR` and `LDLR.2`.
+    """
+    return re.split(r"[.-]", experiment)[0]
+
+
 def _rows(table: str | Path, columns: Sequence[str]) -> list[dict[str, str]]:
     present = column_names(table)
     missing = [name for name in columns if name not in present]

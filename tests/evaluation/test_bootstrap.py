@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from hf_genomics.evaluation.bootstrap import Estimate, block_means, row_scores
+from hf_genomics.evaluation import bootstrap
+from hf_genomics.evaluation.bootstrap import Estimate, block_means, percentile_interval, row_counts
+from tests.references.row_bootstrap import resampled_rows
 
 
 def test_the_mean_counts_sites_and_not_blocks():
@@ -42,15 +44,28 @@ def test_no_sites_are_an_error():
 
 def test_rows_are_drawn_within_their_stratum():
     labels = np.array([0] * 50 + [1] * 3)
-    seen = row_scores(lambda rows: float(labels[rows].mean()), 53, strata=labels, num_resamples=20)
-    assert (seen.low, seen.high) == pytest.approx((3 / 53, 3 / 53))
-    seen = row_scores(lambda rows: float(labels[rows].mean()), 53, num_resamples=200)
-    assert seen.low < 3 / 53 < seen.high
+    (counts,) = row_counts(labels, num_resamples=20)
+    assert (counts[:, :50].sum(1) == 50).all()
+    assert (counts[:, 50:].sum(1) == 3).all()
+    assert len(np.unique(counts, axis=0)) == 20
 
 
-def test_an_undefined_score_has_no_interval():
-    seen = row_scores(lambda rows: float("nan"), 5, num_resamples=5)
-    assert np.isnan([seen.value, seen.low, seen.high]).all()
+@pytest.mark.parametrize("at_once", [1, 30, 10**6])
+def test_counts_are_those_of_the_rows_drawn_one_sample_at_a_time(monkeypatch, at_once):
+    monkeypatch.setattr(bootstrap, "COUNTS_AT_ONCE", at_once)
+    strata = np.array([1.0, 0.0, -1.0, 1.0, 0.0, 1.0])
+    parts = list(row_counts(strata, num_resamples=7, seed=3))
+    assert len(parts) == {1: 7, 30: 2}.get(at_once, 1)
+    drawn = [np.bincount(rows, minlength=6) for rows in resampled_rows(strata, 7, 3)]
+    np.testing.assert_equal(np.concatenate(parts), drawn)
+
+
+def test_a_score_undefined_in_every_sample_has_no_interval():
+    seen = percentile_interval(0.5, np.full(5, np.nan))
+    assert seen.value == 0.5
+    assert np.isnan([seen.low, seen.high]).all()
+    seen = percentile_interval(0.5, np.array([np.nan, 1.0, 2.0]))
+    assert 1 <= seen.low < seen.high <= 2
 
 
 def test_an_estimate_prints_as_tables_show_it():

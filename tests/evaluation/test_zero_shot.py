@@ -4,16 +4,26 @@ import numpy as np
 import pytest
 import torch
 
+from hf_genomics.evaluation.bootstrap import Estimate
 from hf_genomics.evaluation.context_rates import Context, ContextRates
 from hf_genomics.evaluation.metrics import auprc, auroc, spearman
-from hf_genomics.evaluation.variant_assays import VariantAssay, read_brca1, read_mpra
+from hf_genomics.evaluation.variant_assays import (
+    VariantAssay,
+    element_of,
+    read_brca1,
+    read_mpra,
+)
 from hf_genomics.evaluation.variant_contexts import context_scores
 from hf_genomics.evaluation.zero_shot import (
     ALL_VARIANTS,
     MeasuredEffects,
     compare_scores,
+    lead_table,
     markdown_table,
+    mean_over_kinds,
+    mean_table,
 )
+from tests.references.row_bootstrap import percentile_interval, resampled_rows
 
 BRCA1 = """chromosome,pos_hg19,ref,alt,transcript_variant,consequence,function_score,func_class,phylop_mammalian,cadd,index0
 17,100,T,G,c.-19-3A>C,Splice region,-0.4,FUNC,1.5,6.0,3
@@ -148,3 +158,87 @@ def test_scores_are_compared_on_the_same_variants():
         assert whole["spearman"].value == spearman(effect[shared], good[shared])
         assert whole["auroc"].low < whole["auroc"].value < whole["auroc"].high
     assert markdown_table(rows).count("\n") == len(rows) + 2
+
+
+def graded(n=120, seed=0):
+    """Effects of which a tenth is in between, a good score with ties, and a bad one."""
+    generator = np.random.default_rng(seed)
+    effect = generator.normal(size=n)
+    damaging = (effect > 0.5).astype(float)
+    damaging[::10] = np.nan
+    effects = MeasuredEffects(damaging, effect, np.array(["one"] * n))
+    good = np.round(effect + generator.normal(size=n), 1)
+    return effects, {"good": good, "bad": generator.normal(size=n)}
+
+
+def test_intervals_are_those_of_drawing_and_scoring_rows_one_sample_at_a_time():
+    effects, scores = graded()
+    rows = compare_scores(scores, effects, num_resamples=40, seed=5)
+    labelled = np.isfinite(effects.damaging)
+    truth = effects.damaging[labelled].astype(int)
+    strata = np.nan_to_num(effects.damaging, nan=-1.0)
+    for row in rows:
+        score = scores[row["score"]]
+        of_labelled = score[labelled]
+        slow = {
+            "auroc": (lambda r, s=of_labelled: auroc(truth[r], s[r]), truth),
+            "auprc": (lambda r, s=of_labelled: auprc(truth[r], s[r]), truth),
+            "spearman": (lambda r, s=score: spearman(effects.effect[r], s[r]), strata),
+        }
+        for metric, (one, drawn_within) in slow.items():
+            expected = percentile_interval(one, drawn_within, 40, 5)
+            assert (row[metric].low, row[metric].high) == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_lead_is_paired():
+    effects, scores = graded()
+    scores["good again"] = scores["good"] * 2 + 1
+    first, bad, again = compare_scores(scores, effects, num_resamples=40)[:3]
+    assert first["lead"] is None
+    for metric in ("auroc", "auprc", "spearman"):
+        same = again["lead"][metric]
+        assert (same.value, same.low, same.high) == (0, 0, 0)
+        assert bad["lead"][metric].value == first[metric].value - bad[metric].value
+    differences = [
+        spearman(effects.effect[r], scores["good"][r])
+        - spearman(effects.effect[r], scores["bad"][r])
+        for r in resampled_rows(np.nan_to_num(effects.damaging, nan=-1.0), 40, 0)
+    ]
+    lead = bad["lead"]["spearman"]
+    assert (lead.low, lead.high) == pytest.approx(np.quantile(differences, [0.025, 0.975]))
+
+
+def test_the_table_of_leads_has_a_line_for_every_other_score():
+    effects, scores = graded()
+    lines = lead_table(compare_scores(scores, effects, num_resamples=5)).splitlines()
+    assert lines[0] == "| good minus | AUROC | AUPRC | Spearman |"
+    assert [line.split(" | ")[0] for line in lines[2:]] == ["| bad"]
+    assert lead_table(compare_scores({"good": scores["good"]}, effects, num_resamples=5)) == ""
+
+
+def row_of(kind, score, value):
+    return {"kind": kind, "score": score, "spearman": Estimate(value, value, value)}
+
+
+def test_means_over_kinds_are_bootstrapped_over_blocks_of_kinds():
+    values = {"a": (0.1, 0.3), "a.2": (0.1, 0.2), "b": (0.4, 0.1)}
+    rows = [row_of(k, s, v) for k, of in values.items() for s, v in zip("xy", of, strict=True)]
+    rows += [row_of("a", "of one kind", 0.9), row_of(ALL_VARIANTS, "x", 0.9)]
+    x, y = mean_over_kinds(rows, lambda kind: kind[0])
+    assert (x["score"], x["kinds"], x["lead"]) == ("x", 3, None)
+    assert (x["spearman"].value, x["spearman"].low, x["spearman"].high) == pytest.approx(
+        (0.2, 0.1, 0.4)
+    )
+    assert y["lead"].value == pytest.approx(0.0)
+    assert (y["lead"].low, y["lead"].high) == pytest.approx((-0.15, 0.3))  # a alone, b alone
+    assert mean_table([x, y]).splitlines()[0] == "| mean over 3 kinds | Spearman | x minus it |"
+    assert mean_over_kinds([row_of(ALL_VARIANTS, "x", 0.9)]) == []
+    assert mean_table([]) == ""
+
+
+@pytest.mark.parametrize(
+    ("experiment", "element"),
+    [("LDLR.2", "LDLR"), ("TERT-GBM", "TERT"), ("ZRSh-13h2", "ZRSh"), ("F9", "F9")],
+)
+def test_experiments_name_their_element(experiment, element):
+    assert element_of(experiment) == element
