@@ -24,7 +24,7 @@ from torch import nn
 
 from hf_genomics import PhyloGPNConfig, PhyloGPNModel
 from hf_genomics.models.phylogpn.convert_phylogpn_checkpoint import convert_state_dict
-from hf_genomics.models.phylogpn.symmetric_functions import product
+from hf_genomics.models.phylogpn.products import product
 from tests.references.phylogpn_original import OriginalPhyloGPN
 
 THREADS = 2

@@ -26,6 +26,7 @@ from .newick import parse_newick  # noqa: F401
 from .original_format import generation  # noqa: F401
 from .phylogenetic_likelihood import conditional_log_likelihood
 from .phylogeny import Phylogeny
+from .products import product  # noqa: F401
 from .pruning import prune  # noqa: F401
 from .remote_code import code_files  # noqa: F401
 from .reverse_complement import from_pairs, from_symmetric, to_pairs
