@@ -28,9 +28,9 @@ import torch  # noqa: E402
 from measure import compare, ratio, summary, write_result  # noqa: E402
 
 from hf_genomics import PhyloGPNConfig, PhyloGPNForMaskedLM  # noqa: E402
+from hf_genomics.data.indexed_genome import IndexedGenome  # noqa: E402
 from hf_genomics.evaluation.variant_effects.alleles import Substitutions  # noqa: E402
 from hf_genomics.evaluation.variant_effects.log_rate_scorer import LogRateScorer  # noqa: E402
-from hf_genomics.evaluation.variant_effects.reference import IndexedGenome  # noqa: E402
 
 CONTIG_LENGTH = 2_000_000
 ROWS = (25_000, 200_000)

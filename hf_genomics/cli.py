@@ -204,13 +204,9 @@ def score_variants(
         pairs = [pair.partition("=") for pair in column or []]
         if not all(name and sign and found for name, sign, found in pairs):
             raise ValueError(f"--column is {column}; write it as pos=position.")
-        from hf_genomics.evaluation.variant_effects.reference import require_pysam
         from hf_genomics.evaluation.variant_effects.scoring import score_variants as run
 
-        try:
-            require_pysam()
-        except ImportError as error:
-            raise ValueError(str(error)) from error
+        _need_pysam()
         summary = run(
             model,
             fasta,
@@ -254,9 +250,16 @@ def build_alignment_command(
     ] = "occurring",
     max_length: Annotated[int, typer.Option(help="Longest row, in reference bases.")] = 10_240,
     flank: Annotated[int, typer.Option(help="Bases of context on each side of a row.")] = 240,
+    license: Annotated[
+        str | None, typer.Option(help="Of the alignment, as the Hub spells it; for the card.")
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option(help="Where the alignment is from, for the card: a URL or words.")
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a data set written before.")
     ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
     """Turn multi-species alignments into a data set of columns over a reference species.
 
@@ -271,6 +274,8 @@ def build_alignment_command(
         from hf_genomics.data.species_map import SpeciesMap
         from hf_genomics.models.phylogpn.phylogeny import Phylogeny
 
+        if fasta is not None:
+            _need_pysam()
         phylogeny = Phylogeny.from_newick(tree)
         names = SpeciesMap({})
         if species_map is not None:
@@ -288,7 +293,10 @@ def build_alignment_command(
             species_map=names,
             genome=fasta,
             options=AlignmentOptions(leaves=leaves, max_length=max_length, flank=flank),  # type: ignore[arg-type]
+            license=license,
+            source=source,
             overwrite=overwrite,
+            progress=not quiet,
         )
         for name, species in metadata["unmatched_species"].items():
             typer.echo(f"No leaf for {name}: {species['bases']} bases left out", err=True)
@@ -299,6 +307,15 @@ def build_alignment_command(
             f"{output}: {counts['sites']} reference bases of {counts['names']} names in "
             f"{counts['rows']} rows, {len(metadata['leaf_names'])} leaves"
         )
+
+
+def _need_pysam() -> None:
+    from hf_genomics.data.indexed_genome import require_pysam
+
+    try:
+        require_pysam()
+    except ImportError as error:
+        raise ValueError(str(error)) from error
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from hf_genomics.data.alignment_files import AlignedRow, AlignmentBlock, numbered_lines
@@ -10,12 +10,15 @@ from hf_genomics.data.alignment_files import AlignedRow, AlignmentBlock, numbere
 _ENDINGS = frozenset((".gz", ".bgz", ".fa", ".fas", ".fasta", ".fna", ".aln", ".aligned", ".mfa"))
 
 
-def read_aligned_fasta(path: str | Path) -> Iterator[AlignmentBlock]:
+def read_aligned_fasta(
+    path: str | Path, arrived: Callable[[int], None] | None = None
+) -> Iterator[AlignmentBlock]:
     """Yields the loci of an aligned FASTA file, plain, gzip or bgzip, each as one block.
 
     Headers are `>LOCUS|Species`, with the records of a locus next to each other; or `>Species`,
     then the file is one locus that has the file's name without its endings. Words after the first
-    are ignored. A locus's coordinates are those of its own bases: every row starts at 0.
+    are ignored. A locus's coordinates are those of its own bases: every row starts at 0. `arrived`
+    is told how far the file has been read, as by `numbered_lines`.
 
     Raises:
         ValueError: The file is no FASTA, mixes both kinds of header, holds records of different
@@ -25,7 +28,7 @@ def read_aligned_fasta(path: str | Path) -> Iterator[AlignmentBlock]:
     rows: list[AlignedRow] = []
     finished: set[str] = set()
     with_locus: bool | None = None
-    for line, header, text in _records(path):
+    for line, header, text in _records(path, arrived):
         if with_locus is None:
             with_locus = "|" in header
         locus, bar, species = header.partition("|")
@@ -65,12 +68,12 @@ def locus_of(path: Path) -> str:
     return path.name
 
 
-def _records(path: Path) -> Iterator[tuple[int, str, bytes]]:
+def _records(path: Path, arrived: Callable[[int], None] | None) -> Iterator[tuple[int, str, bytes]]:
     """Line of the header, first word of the header, sequence."""
     header: str | None = None
     begin = 0
     parts: list[bytes] = []
-    for number, line in numbered_lines(path):
+    for number, line in numbered_lines(path, arrived):
         line = line.strip()
         if line.startswith(b">"):
             if header is not None:

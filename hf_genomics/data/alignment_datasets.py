@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
-from hf_genomics.data.aligned_fasta import read_aligned_fasta
-from hf_genomics.data.alignment_files import AlignmentBlock, alignment_format, sha256_of
+from hf_genomics.data.alignment_files import alignment_format, sha256_of
+from hf_genomics.data.alignment_reading import BlockReader
 from hf_genomics.data.alignment_regions import (
     ColumnBuffer,
     RegionCutter,
@@ -31,12 +33,13 @@ from hf_genomics.data.alignment_writing import (
     written_aside,
 )
 from hf_genomics.data.alignments import ColumnCounts, ColumnExtractor, ReferenceColumns
-from hf_genomics.data.maf import read_maf
-from hf_genomics.data.reference_genome import ReferenceGenome
+from hf_genomics.data.reference_bases import ReferenceBases
 from hf_genomics.data.species_map import SpeciesMap
 from hf_genomics.models.phylogpn.phylogeny import Phylogeny
 
 LeafChoice = Literal["occurring", "tree"]
+
+_LICENSE = re.compile(r"[a-z0-9][a-z0-9.+-]*")  # an identifier in the metadata of a card
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,10 @@ def build_alignment(
     species_map: SpeciesMap | None = None,
     genome: str | Path | None = None,
     options: AlignmentOptions | None = None,
+    license: str | None = None,
+    source: str | None = None,
     overwrite: bool = False,
+    progress: bool = False,
 ) -> dict[str, Any]:
     """Writes a folder that `datasets.load_dataset(output)` reads; all of it or nothing.
 
@@ -89,16 +95,21 @@ def build_alignment(
         reference: the reference species as the files name it.
         species_map: name in the files -> leaf; by default names are leaves.
         genome: FASTA of the reference, for the context of rows beyond the alignment, and to check
-            every reference base; without it unaligned bases are N.
+            every reference base; without it unaligned bases are N. Needs pysam.
         options: see `AlignmentOptions`.
+        license: of the alignment, as the Hub spells it (`"cc-by-4.0"`, `"other"`), and
+        source: where it is from, a URL or words: for the card, without which an upload is refused.
         overwrite: replace a folder that this function wrote before.
+        progress: show a bar on a terminal.
 
     Returns:
         The content of `alignment.json`.
 
     Raises:
         ValueError: The reference is no leaf or occurs in no block, no other species is a leaf, a
-            file is damaged, or two blocks or block and genome contradict each other.
+            file is damaged, two blocks or block and genome contradict each other, or the licence
+            is not spelt as the Hub does.
+        ImportError: A genome was given, but pysam is not installed.
     """
     paths = [Path(file) for file in files]
     options = options or AlignmentOptions()
@@ -108,6 +119,11 @@ def build_alignment(
     for path, times in Counter(path.resolve() for path in paths).items():
         if times > 1:
             raise ValueError(f"{path} is given {times} times; give each file once.")
+    if license is not None and not _LICENSE.fullmatch(license):
+        raise ValueError(
+            f"license is {license!r}; give it as the Hub spells it, such as cc0-1.0, cc-by-4.0, or "
+            "'other' where none of its names fits, and say more in source."
+        )
     check_target(Path(output).absolute(), overwrite=overwrite)  # before the work, not after it
     reference_leaf = species_map.leaf_of(reference)
     if reference_leaf not in tree.leaf_names:
@@ -115,22 +131,27 @@ def build_alignment(
             f"The reference {reference!r} is leaf {reference_leaf!r}, which the tree has not; its "
             f"leaves are {_some(tree.leaf_names)}. Name the leaf in the species map."
         )
-    with written_aside(Path(output), overwrite=overwrite) as folder:
+    readings = 2 if options.leaves == "occurring" else 1
+    with (
+        written_aside(Path(output), overwrite=overwrite) as folder,
+        TemporaryDirectory(dir=folder) as temporary,
+        nullcontext() if genome is None else ReferenceBases(genome, reference) as bases,
+        BlockReader(paths, readings=readings, progress=progress) as reader,
+    ):
         if options.leaves == "occurring":
-            tree = _restricted(tree, paths, reference, reference_leaf, species_map)
-        with TemporaryDirectory(dir=folder) as temporary:
-            bases = None
-            if genome is not None:
-                bases = _ReferenceBases(genome, Path(temporary) / "genome", reference)
-            build = _Build(paths, reference, reference_leaf, species_map, tree, bases, options)
-            try:
-                build.write(folder / DATA)
-            except UnsortedAlignment:
-                shutil.rmtree(folder / DATA)
-                build.write(folder / DATA, sort_in=Path(temporary) / "columns")
+            tree = _restricted(tree, paths, reader, reference, reference_leaf, species_map)
+        build = _Build(paths, reader, reference, reference_leaf, species_map, tree, bases, options)
+        try:
+            build.write(folder / DATA)
+        except UnsortedAlignment:
+            shutil.rmtree(folder / DATA)
+            reader.read_again()
+            build.write(folder / DATA, sort_in=Path(temporary) / "columns")
         metadata = build.metadata()
         if genome is not None:
             metadata["genome"] = {"file": Path(genome).name, "sha256": sha256_of(Path(genome))}
+        given = {"license": license, "origin": None if source is None else " ".join(source.split())}
+        metadata |= {name: value for name, value in given.items() if value}
         write_description(folder, tree.to_newick(), metadata)
     return metadata
 
@@ -149,43 +170,22 @@ def read_alignment_phylogeny(folder: str | Path) -> Phylogeny:
     return Phylogeny.from_newick(Path(folder) / TREE)
 
 
-def read_blocks(path: Path) -> Iterator[AlignmentBlock]:
-    """Blocks of a file of either kind."""
-    return read_maf(path) if alignment_format(path) == "maf" else read_aligned_fasta(path)
-
-
-class _ReferenceBases:
-    """A genome by the alignment's names of chromosomes, which may lack or have the species."""
-
-    def __init__(self, path: str | Path, unpacked: Path, reference: str) -> None:
-        self._genome = ReferenceGenome(path, unpacked)
-        self._prefixed = {
-            name.removeprefix(f"{reference}."): name
-            for name in self._genome.names
-            if name.startswith(f"{reference}.")
-        }
-
-    def fetch(self, name: str, start: int, end: int) -> str:
-        return self._genome.fetch(self._prefixed.get(name, name), start, end)
-
-    def check(self, row: RegionRow) -> None:
-        self._genome.check(self._prefixed.get(row.name, row.name), row.start, row.sequence)
-
-
 class _Build:
     """Reads the files, writes the rows, and knows what happened."""
 
     def __init__(
         self,
         paths: list[Path],
+        reader: BlockReader,
         reference: str,
         reference_leaf: str,
         species_map: SpeciesMap,
         tree: Phylogeny,
-        bases: _ReferenceBases | None,
+        bases: ReferenceBases | None,
         options: AlignmentOptions,
     ) -> None:
         self._paths = paths
+        self._reader = reader
         self._reference = reference
         self._reference_leaf = reference_leaf
         self._species_map = species_map
@@ -260,7 +260,7 @@ class _Build:
         loci: dict[str, Path] = {}
         for path in self._paths:
             is_fasta = alignment_format(path) == "fasta"
-            for block in read_blocks(path):
+            for block in self._reader.blocks(path):
                 columns = extractor.columns(block)
                 if columns is None:
                     continue
@@ -307,6 +307,7 @@ class _Build:
 def _restricted(
     tree: Phylogeny,
     paths: list[Path],
+    reader: BlockReader,
     reference: str,
     reference_leaf: str,
     species_map: SpeciesMap,
@@ -314,7 +315,7 @@ def _restricted(
     species: set[str] = set()
     seen: Counter[str] = Counter()
     for path in paths:
-        for block in read_blocks(path):
+        for block in reader.blocks(path):
             names = {row.species for row in block.rows}
             if reference in names:
                 species |= names

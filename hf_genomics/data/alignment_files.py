@@ -6,7 +6,7 @@ import gzip
 import hashlib
 import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple, cast
 
@@ -23,6 +23,7 @@ _GZIP_MAGIC = b"\x1f\x8b"
 # The empty block that ends every file of bgzip (SAM/BAM specification, section 4.1.2).
 _BGZIP_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 _BUFFER = 65_536
+_LINES_PER_REPORT = 64  # of `arrived`; a line of MAF may have some thousand bytes
 _OTHER_COMPRESSIONS = {b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 
 
@@ -79,10 +80,16 @@ def invalid_character(path: Path, line: int, text: bytes) -> ValueError:
     )
 
 
-def numbered_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+def numbered_lines(
+    path: Path, arrived: Callable[[int], None] | None = None
+) -> Iterator[tuple[int, bytes]]:
     """Lines of a file with their number from 1, as they are.
 
     Compression is told from the first bytes, not from the name.
+
+    Args:
+        path: The file.
+        arrived: Told now and then how many bytes of the file, as it lies on disk, have been read.
 
     Raises:
         ValueError: A compressed file is cut off, damaged, or compressed in another way.
@@ -97,6 +104,8 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, bytes]]:
         if not start.startswith(_GZIP_MAGIC):
             raw.seek(0)
             for number, line in enumerate(raw, start=1):
+                if arrived is not None and number % _LINES_PER_REPORT == 0:
+                    arrived(raw.tell())
                 yield number, line
             return
         _check_bgzip_end(path, raw, start)
@@ -105,6 +114,8 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, bytes]]:
             # Buffered once more: the lines of GzipFile itself are read by Python, not by C.
             with io.BufferedReader(cast(io.RawIOBase, gzip.open(raw, "rb")), _BUFFER) as stream:
                 for number, line in enumerate(stream, start=1):
+                    if arrived is not None and number % _LINES_PER_REPORT == 0:
+                        arrived(raw.tell())
                     yield number, line
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise ValueError(

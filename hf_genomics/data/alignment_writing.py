@@ -155,14 +155,15 @@ def check_target(path: Path, *, overwrite: bool) -> None:
         raise ValueError(f"{path} is a file; give a folder.")
     if not path.exists() or not any(path.iterdir()):
         return
-    if not overwrite:
-        raise ValueError(
-            f"{path} is not empty; give a new or empty folder, or ask to overwrite it."
-        )
     if not (path / METADATA).is_file():
         raise ValueError(
             f"{path} holds files but no {METADATA}, so it is not a data set written here; it is "
             "left alone. Give another folder."
+        )
+    if not overwrite:
+        raise ValueError(
+            f"{path} holds a data set already; give a new or empty folder, or replace it with "
+            "--overwrite (overwrite=True)."
         )
 
 
@@ -182,8 +183,16 @@ def _card(metadata: dict[str, Any], digest: str) -> str:
     leaves = len(metadata["leaf_names"])
     sources = ", ".join(f"`{source['file']}`" for source in metadata["sources"])
     reference, flank = metadata["reference_leaf"], metadata["options"]["flank"]
+    title = f"Alignment columns over {reference}, {leaves} species"
+    license, origin = metadata.get("license"), metadata.get("origin")
+    terms = (
+        f"The alignment's licence is {license}."
+        if license
+        else "Its licence was not named (`--license`), and is the source's matter."
+    )
     return f"""---
-pretty_name: 'Alignment columns over {reference}, {leaves} species'
+{f"license: {license}" if license else "# license: not named when this was built"}
+pretty_name: {json.dumps(title, ensure_ascii=False)}
 tags:
 - biology
 - dna
@@ -198,10 +207,12 @@ configs:
     path: {DATA}/train-*-{digest}.parquet
 ---
 
-# Alignment columns over {reference}, {leaves} species
+# {title}
 
 {counts["sites"]:,} reference bases of {counts["names"]:,} chromosomes or loci in {counts["rows"]:,}
-rows, made by `hf-genomics build-alignment` from {sources}. A licence is the source's matter.
+rows, made by `hf-genomics build-alignment` from {sources}.
+
+Source of the alignment: {origin or "not named (`--source`)"}. {terms}
 
 | column | meaning |
 | --- | --- |

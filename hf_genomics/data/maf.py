@@ -5,7 +5,7 @@ Format: https://genome.ucsc.edu/FAQ/FAQformat.html#format5.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from hf_genomics.data.alignment_files import AlignedRow, AlignmentBlock, numbered_lines
@@ -15,12 +15,15 @@ _OTHER_LINES = frozenset((b"i", b"e", b"q"))
 _NUM_FIELDS = 7
 
 
-def read_maf(path: str | Path) -> Iterator[AlignmentBlock]:
+def read_maf(
+    path: str | Path, arrived: Callable[[int], None] | None = None
+) -> Iterator[AlignmentBlock]:
     """Yields the blocks of a MAF file, plain, gzip or bgzip.
 
     A source name `assembly.chromosome` is split at its first dot. The bases are left as they are.
     Tools that cut columns out of blocks do not always correct the sizes of the rows; where only the
-    size is wrong the row is given as it is, for the caller to judge.
+    size is wrong the row is given as it is, for the caller to judge. `arrived` is told how far the
+    file has been read, as by `numbered_lines`.
 
     Raises:
         ValueError: A line is not MAF, a row breaks off (its length differs from its block's, or it
@@ -30,7 +33,7 @@ def read_maf(path: str | Path) -> Iterator[AlignmentBlock]:
     path = Path(path)
     rows: list[AlignedRow] = []
     begin = 0  # line of the block's `a`; 0 outside a block
-    for number, line in numbered_lines(path):
+    for number, line in numbered_lines(path, arrived):
         kind = line[:1]
         if kind == b"s" and line[1:2].isspace():
             if not begin:

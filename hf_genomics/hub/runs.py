@@ -126,8 +126,9 @@ def _facts_of_folder(folder: Path) -> dict[str, Any]:
     if (folder / "README.md").is_file():
         card = front_matter((folder / "README.md").read_text(encoding="utf-8"))
         facts |= {"name": card.get("pretty_name"), "license": card.get("license")}
-    if (folder / "provenance.json").is_file():
-        facts["origin"] = read_json(folder / "provenance.json").get("origin")
+    for name in ("provenance.json", "alignment.json"):
+        if (folder / name).is_file():
+            facts["origin"] = read_json(folder / name).get("origin")
     return {key: value for key, value in facts.items() if value}
 
 

@@ -16,6 +16,7 @@ from hf_genomics.data.alignment_datasets import (
     read_alignment_phylogeny,
 )
 from hf_genomics.data.species_map import SpeciesMap
+from hf_genomics.hub.runs import front_matter
 from hf_genomics.models.phylogpn.phylogeny import Phylogeny
 from tests.data import synthetic_maf
 from tests.references.alignment_columns import fasta_columns, maf_columns, state
@@ -372,11 +373,49 @@ def test_options_out_of_range_are_errors(options, message):
 def test_folder_with_files_is_left_alone(tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine").write_text("x")
-    with pytest.raises(ValueError, match="is not empty"):
-        build(tmp_path, FASTA)
-    with pytest.raises(ValueError, match=r"holds files but no alignment.json"):
-        build(tmp_path, FASTA, overwrite=True)
+    for overwrite in (False, True):
+        with pytest.raises(ValueError, match=r"holds files but no alignment.json"):
+            build(tmp_path, FASTA, overwrite=overwrite)
     assert content(tmp_path / "out") == {"mine": b"x"}
+
+
+def test_data_set_is_replaced_only_if_asked_and_the_message_says_how(tmp_path):
+    build(tmp_path, FASTA)
+    before = content(tmp_path / "out")
+    with pytest.raises(ValueError, match=r"holds a data set already; .* --overwrite"):
+        build(tmp_path, FASTA)
+    assert content(tmp_path / "out") == before
+
+
+def test_card_has_licence_and_source(tmp_path):
+    source = 'https://example.org/a: "b"\n# c'
+    _, metadata = build(tmp_path, FASTA, license="cc-by-4.0", source=source)
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert front_matter(card)["license"] == metadata["license"] == "cc-by-4.0"
+    assert metadata["origin"] == 'https://example.org/a: "b" # c'
+    assert f"Source of the alignment: {metadata['origin']}. The alignment's licence" in card
+
+
+def test_card_says_where_licence_and_source_are_missing(tmp_path):
+    _, metadata = build(tmp_path, FASTA)
+    assert not {"license", "origin"} & metadata.keys()
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "license" not in front_matter(card)
+    assert "`--license`" in card
+    assert "`--source`" in card
+
+
+def test_title_of_the_card_may_hold_any_name(tmp_path):
+    tree = Phylogeny.from_newick("""('''x'': "y"':0.1,one:0.2);""")
+    names = SpeciesMap({"ref": "'x': \"y\""})
+    build(tmp_path, ">ref\nAC\n>one\nAC\n", tree=tree, species_map=names)
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert front_matter(card)["pretty_name"] == "Alignment columns over 'x': \"y\", 2 species"
+
+
+def test_licence_is_a_name_of_the_hub(tmp_path):
+    with pytest.raises(ValueError, match="license is 'CC BY 4.0'; give it as the Hub spells it"):
+        build(tmp_path, FASTA, license="CC BY 4.0")
 
 
 def test_failed_overwriting_keeps_the_old_data_set(tmp_path):

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hf_genomics.data.indexed_genome import UNKNOWN, IndexedGenome, encode
 from hf_genomics.data.sequence import BASES, IUPAC_CODES
-from hf_genomics.evaluation.variant_effects.reference import UNKNOWN, IndexedGenome, encode
 
 LARGEST_POSITION = 1 << 62  # far beyond any contig, and fits where positions are kept
 COLUMNS = ("chrom", "pos", "ref", "alt")  # what a row of a table says of its alleles

@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hf_genomics.data.indexed_genome import IndexedGenome
 from hf_genomics.evaluation.variant_effects.alleles import Substitutions
 from hf_genomics.evaluation.variant_effects.model_identity import identity_of, precision_of
 from hf_genomics.evaluation.variant_effects.model_windows import WindowReader, opposite, run_model
-from hf_genomics.evaluation.variant_effects.reference import IndexedGenome
 from hf_genomics.evaluation.variant_effects.scores import (
     EMBEDDING_SCORES,
     Floats,

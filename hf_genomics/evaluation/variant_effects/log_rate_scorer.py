@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hf_genomics.data.indexed_genome import UNKNOWN, IndexedGenome
 from hf_genomics.evaluation.variant_effects.alleles import Substitutions
 from hf_genomics.evaluation.variant_effects.model_identity import identity_of, precision_of
 from hf_genomics.evaluation.variant_effects.model_windows import (
@@ -16,7 +17,6 @@ from hf_genomics.evaluation.variant_effects.model_windows import (
     opposite,
     run_model,
 )
-from hf_genomics.evaluation.variant_effects.reference import UNKNOWN, IndexedGenome
 from hf_genomics.evaluation.variant_effects.scores import (
     EMBEDDING_SCORES,
     LOG_RATE_SCORES,

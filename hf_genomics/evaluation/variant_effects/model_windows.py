@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hf_genomics.data.indexed_genome import IndexedGenome
 from hf_genomics.evaluation.variant_effects.alleles import Substitutions
-from hf_genomics.evaluation.variant_effects.reference import IndexedGenome
 from hf_genomics.evaluation.variant_effects.scores import Floats
 
 COMPLEMENT = (3, 2, 1, 0, 4)  # state to state: A-T, C-G, N

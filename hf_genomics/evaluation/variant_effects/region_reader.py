@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from hf_genomics.data.indexed_genome import UNKNOWN, IndexedGenome, shortened
 from hf_genomics.data.sequence import BASES
 from hf_genomics.evaluation.variant_effects.alleles import CODES, Status, Substitutions
-from hf_genomics.evaluation.variant_effects.reference import UNKNOWN, IndexedGenome, shortened
 
 
 class RegionSource:

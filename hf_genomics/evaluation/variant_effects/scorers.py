@@ -12,10 +12,10 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import torch
 
+from hf_genomics.data.indexed_genome import IndexedGenome
 from hf_genomics.evaluation.variant_effects.alleles import Substitutions
 from hf_genomics.evaluation.variant_effects.classifier_scorer import ClassifierScorer
 from hf_genomics.evaluation.variant_effects.log_rate_scorer import LogRateScorer
-from hf_genomics.evaluation.variant_effects.reference import IndexedGenome
 from hf_genomics.evaluation.variant_effects.scores import Floats
 from hf_genomics.models import FAMILIES
 

@@ -15,8 +15,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from transformers.utils.logging import tqdm
 
+from hf_genomics.data.indexed_genome import IndexedGenome, shortened
 from hf_genomics.evaluation.variant_effects.alleles import CODES, STATUSES, Status
-from hf_genomics.evaluation.variant_effects.reference import IndexedGenome, shortened
 from hf_genomics.evaluation.variant_effects.region_reader import RegionSource
 from hf_genomics.evaluation.variant_effects.resume import PartStore, sha256_of
 from hf_genomics.evaluation.variant_effects.scorers import VariantScorer, load_model, scorer_of

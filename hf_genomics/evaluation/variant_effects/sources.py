@@ -13,9 +13,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from hf_genomics.data.indexed_genome import IndexedGenome
 from hf_genomics.data.tables import TABLE_SUFFIXES, table_suffix
 from hf_genomics.evaluation.variant_effects.alleles import Substitutions
-from hf_genomics.evaluation.variant_effects.reference import IndexedGenome
 from hf_genomics.evaluation.variant_effects.table_reader import TableSource
 from hf_genomics.evaluation.variant_effects.vcf_reader import VcfSource, is_vcf
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from hf_genomics.data.indexed_genome import IndexedGenome
 from hf_genomics.data.tables import column_names, read_batches, table_suffix
 from hf_genomics.evaluation.variant_effects.alleles import (
     COLUMNS,
@@ -19,7 +20,6 @@ from hf_genomics.evaluation.variant_effects.alleles import (
     confirm,
     parse_alleles,
 )
-from hf_genomics.evaluation.variant_effects.reference import IndexedGenome
 
 _ALIASES = {"chromosome": "chrom", "contig": "chrom", "position": "pos"}
 

@@ -15,17 +15,17 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from hf_genomics.data.indexed_genome import (
+    IndexedGenome,
+    compression,
+    require_pysam,
+)
 from hf_genomics.evaluation.variant_effects.alleles import (
     Allele,
     Substitutions,
     confirm,
     parse_alleles,
     position_of,
-)
-from hf_genomics.evaluation.variant_effects.reference import (
-    IndexedGenome,
-    compression,
-    require_pysam,
 )
 
 VCF_COLUMNS = ("chrom", "pos", "id", "ref", "alt", "qual", "filter", "info")

@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from hf_genomics.data.indexed_genome import require_pysam
 from hf_genomics.data.tables import TABLE_SUFFIXES, table_suffix
 from hf_genomics.evaluation.variant_effects.alleles import CODES, MEANINGS, STATUSES, Status
-from hf_genomics.evaluation.variant_effects.reference import require_pysam
 from hf_genomics.evaluation.variant_effects.region_reader import RegionBlock, RegionSource
 from hf_genomics.evaluation.variant_effects.scores import Floats
 from hf_genomics.evaluation.variant_effects.sources import Block, Source

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from hf_genomics import PhyloGPNConfig, PhyloGPNForMaskedLM
-from hf_genomics.evaluation.variant_effects.reference import IndexedGenome
+from hf_genomics.data.indexed_genome import IndexedGenome
 
 BASES = "ACGT"
 VCF_HEADER = (

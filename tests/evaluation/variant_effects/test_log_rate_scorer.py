@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from hf_genomics import DNATokenizer
+from hf_genomics.data.indexed_genome import IndexedGenome
 from hf_genomics.data.sequence import reverse_complement
 from hf_genomics.evaluation.variant_effects.alleles import confirm, parse_alleles
 from hf_genomics.evaluation.variant_effects.log_rate_scorer import LogRateScorer
-from hf_genomics.evaluation.variant_effects.reference import IndexedGenome
 from tests.evaluation.variant_effects.conftest import tiny_phylogpn, write_fasta
 
 EXACT = {"rtol": 0, "atol": 1e-10}

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from hf_genomics import score_variants
-from hf_genomics.evaluation.variant_effects.reference import IndexedGenome
+from hf_genomics.data.indexed_genome import IndexedGenome
 from hf_genomics.evaluation.variant_effects.region_reader import parse_region
 from tests.evaluation.variant_effects.conftest import write_fasta
 

@@ -7,7 +7,7 @@ import pysam
 import pytest
 
 from hf_genomics import score_variants
-from hf_genomics.evaluation.variant_effects.reference import compression
+from hf_genomics.data.indexed_genome import compression
 from tests.evaluation.variant_effects.conftest import VCF_HEADER, write_vcf
 from tests.evaluation.variant_effects.test_scorers import Constant
 

@@ -43,7 +43,7 @@ def require_pysam() -> ModuleType:
         import pysam
     except ImportError as error:
         raise ImportError(
-            "Scoring variants needs pysam: pip install 'hf_genomics[variants]'"
+            "Reading bases by position and VCF needs pysam: pip install 'hf_genomics[variants]'"
         ) from error
     module: ModuleType = pysam
     return module

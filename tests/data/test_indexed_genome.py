@@ -7,9 +7,24 @@ import numpy as np
 import pysam
 import pytest
 
-from hf_genomics.evaluation.variant_effects import reference
-from hf_genomics.evaluation.variant_effects.reference import IndexedGenome, encode
+from hf_genomics.data import indexed_genome
+from hf_genomics.data.indexed_genome import IndexedGenome, encode
 from tests.evaluation.variant_effects.conftest import write_fasta
+
+
+@pytest.fixture(scope="module")
+def sequences():
+    """Of two contigs; the first has a run of N and one of lower case."""
+    generator = np.random.default_rng(7)
+    one = "".join(generator.choice(list("ACGT"), 3000))
+    one = one[:1000] + 20 * "N" + one[1020:1500] + one[1500:2000].lower() + one[2000:]
+    return {"chr1": one, "chr2": "".join(generator.choice(list("ACGT"), 200))}
+
+
+@pytest.fixture
+def genome(sequences, tmp_path):
+    with IndexedGenome(write_fasta(tmp_path / "ref.fa", sequences)) as opened:
+        yield opened
 
 
 def compressed(path, kind):
@@ -51,8 +66,8 @@ def test_gzip_says_how_to_save_the_copy(sequences, tmp_path, caplog):
 
 
 def test_pages_are_put_together(monkeypatch, genome, sequences):
-    monkeypatch.setattr(reference, "PAGE", 7)
-    monkeypatch.setattr(reference, "PAGES_KEPT", 2)
+    monkeypatch.setattr(indexed_genome, "PAGE", 7)
+    monkeypatch.setattr(indexed_genome, "PAGES_KEPT", 2)
     assert np.array_equal(genome.states("chr2", 3, 100), encode(sequences["chr2"][3:100]))
     assert np.array_equal(genome.states("chr2", 0, 10), encode(sequences["chr2"][:10]))
 

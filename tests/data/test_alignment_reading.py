@@ -1,0 +1,53 @@
+"""Blocks come under a bar of the bytes read, on a terminal only."""
+
+import gzip
+import io
+
+import pytest
+
+from hf_genomics.data.alignment_reading import BlockReader
+
+BLOCK = "a\ns ref.1 {0} 4 + 9999 ACGT\ns one.1 {0} 4 + 9999 ACGA\n\n"
+FILES = {
+    "plain.maf": "".join(BLOCK.format(4 * i) for i in range(500)).encode(),
+    "small.maf": BLOCK.format(0).encode(),
+    "zipped.maf.gz": gzip.compress("".join(BLOCK.format(4 * i) for i in range(500)).encode()),
+    "one.fa": b">L1|ref\nACGT\n>L1|one\nACGA\n",
+}
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def paths(tmp_path):
+    for name, content in FILES.items():
+        (tmp_path / name).write_bytes(content)
+    return [tmp_path / name for name in FILES]
+
+
+@pytest.mark.parametrize("readings", [1, 2])
+def test_bar_counts_the_bytes_on_disk_and_ends_at_its_end(paths, readings, monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    seen = []
+    with BlockReader(paths, readings=readings - 1, progress=True) as reader:
+        reader.read_again()
+        for path in paths * readings:
+            for _ in reader.blocks(path):
+                seen.append(reader._bar.n)
+        assert reader._bar.total == readings * sum(map(len, FILES.values()))
+        assert reader._bar.n == reader._bar.total
+    assert seen == sorted(seen)
+    assert len(set(seen)) > 10 * readings
+    assert "Reading alignments: 100%" in terminal.getvalue()
+
+
+@pytest.mark.parametrize(("progress", "stream"), [(True, io.StringIO()), (False, Terminal())])
+def test_no_bar_in_a_log_or_unasked(paths, progress, stream, monkeypatch):
+    monkeypatch.setattr("sys.stderr", stream)
+    with BlockReader(paths, progress=progress) as reader:
+        assert sum(1 for path in paths for _ in reader.blocks(path)) == 1002
+    assert stream.getvalue() == ""
