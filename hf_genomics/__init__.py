@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     )
     from hf_genomics.models.phylogpn.phylogenetic_likelihood import f81_log_likelihood
     from hf_genomics.models.phylogpn.phylogeny import Phylogeny
+    from hf_genomics.models.vqdna.configuration_vqdna_quantizer import VQDNAQuantizerConfig
+    from hf_genomics.models.vqdna.modeling_vqdna_quantizer import VQDNAQuantizerModel
     from hf_genomics.tokenization_dna import DNATokenizer
 
 __version__ = "0.1.0"
@@ -40,6 +42,8 @@ __all__ = [
     "PhyloGPNForSequenceClassification",
     "PhyloGPNModel",
     "Phylogeny",
+    "VQDNAQuantizerConfig",
+    "VQDNAQuantizerModel",
     "f81_log_likelihood",
     "score_variants",
 ]

@@ -66,4 +66,13 @@ FAMILIES: tuple[Family, ...] = (
             "AutoModelForSequenceClassification": "PhyloGPNForSequenceClassification",
         },
     ),
+    Family(
+        model_type="vqdna_quantizer",
+        config="VQDNAQuantizerConfig",
+        auto_classes={
+            "AutoModel": "VQDNAQuantizerModel",
+            "AutoModelForPreTraining": "VQDNAQuantizerModel",
+        },
+        folder="vqdna",
+    ),
 )

@@ -1,0 +1,140 @@
+"""What every VQDNA quantizer shares: initialisation, loading and saving."""
+
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+from transformers import initialization as init
+
+from .configuration_vqdna_quantizer import VQDNAQuantizerConfig
+from .remote_code import code_files, save_complete
+
+
+class VQDNAQuantizerPreTrainedModel(PreTrainedModel):
+    """Initialisation, loading and saving of the quantizer."""
+
+    config: VQDNAQuantizerConfig
+    config_class = VQDNAQuantizerConfig
+    base_model_prefix = "quantizer_model"
+    main_input_name = "input_ids"
+    supports_gradient_checkpointing = True
+    _no_split_modules = ["VQDNAQuantizerBlock"]
+    # Codebooks are float32 whatever the model is. They are named one by one: a pattern that also
+    # met the integer counters beside them would make floats of those.
+    _keep_in_fp32_modules_strict = [
+        r"codebooks.\d+.embed",
+        r"codebooks.\d+.ema_count",
+        r"codebooks.\d+.ema_sum",
+    ]
+    # Trainer must divide the loss by the accumulation steps: it is a mean over the batch
+    accepts_loss_kwargs = False
+
+    def _init_weights(self, module: nn.Module) -> None:
+        """Draws weights as ConvNeXt does; codebooks draw their own.
+
+        Each tensor is set through `transformers.initialization`, which leaves alone what a
+        checkpoint has given, so that only a level that it lacks is made anew.
+        """
+        if isinstance(module, nn.Linear | nn.Conv1d | nn.ConvTranspose1d):
+            init.trunc_normal_(module.weight, std=self.config.initializer_range)
+            if module.bias is not None:
+                init.zeros_(module.bias)
+        elif isinstance(module, nn.LayerNorm):
+            init.ones_(module.weight)
+            init.zeros_(module.bias)
+        elif hasattr(module, "initial_buffers"):  # a codebook
+            for name, values in module.initial_buffers().items():
+                init.copy_(getattr(module, name), values)
+        elif isinstance(module, VQDNAQuantizerPreTrainedModel):
+            init.zeros_(module.training_steps)
+            if module.dropped_code is not None:
+                init.normal_(module.dropped_code, std=self.config.initializer_range)
+
+    def get_input_embeddings(self) -> None:
+        """Bases are embedded one-hot: there is no table to return or train."""
+        return
+
+    def resize_token_embeddings(self, *args: Any, **kwargs: Any) -> None:
+        """Not possible: bases are embedded one-hot.
+
+        Raises:
+            ValueError: always.
+        """
+        raise ValueError(
+            "bases are embedded one-hot, so there is no table of embeddings to resize; for more "
+            "token ids, which are all read as nothing, set config.vocab_size."
+        )
+
+    @classmethod
+    def from_pretrained(cls, *args: Any, **kwargs: Any) -> Any:
+        """Loads a folder or a Hub repository; see the base class for the options."""
+        loaded = super().from_pretrained(*args, **kwargs)
+        model = loaded[0] if isinstance(loaded, tuple) else loaded
+        if model.config.codebook_frozen:  # loading makes every parameter trainable again
+            model.freeze_codebook()
+        return loaded
+
+    def save_pretrained(
+        self,
+        save_directory: str | Path,
+        is_main_process: bool = True,
+        state_dict: dict[str, Tensor] | None = None,
+        push_to_hub: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        """Saves weights, configuration and the code that runs them; see the base class.
+
+        The folder loads with `trust_remote_code=True` where this package is not installed. Files
+        are written aside and moved into place: a failed save leaves an older folder intact.
+
+        Args:
+            save_directory: the folder, made if absent.
+            is_main_process: False for a process that writes nothing.
+            state_dict: saved instead of the model's own.
+            push_to_hub: also upload the model, as [`push_to_hub`] does with the options of that
+                name among `kwargs` (`repo_id` is the folder's name by default).
+            kwargs: further options of the base class, such as `max_shard_size`.
+
+        Raises:
+            ValueError: `save_directory` is a file, or an option of saving was given that an upload
+                cannot follow.
+        """
+        hub = {name: kwargs.pop(name) for name in HUB_OPTIONS if name in kwargs}
+        if push_to_hub and (state_dict is not None or kwargs.keys() - {"max_shard_size", "token"}):
+            raise ValueError(
+                f"push_to_hub=True uploads the model as it is, but state_dict or {sorted(kwargs)} "
+                f"was given; save first, then upload the folder with huggingface_hub."
+            )
+
+        def save(folder: Path) -> None:
+            super(VQDNAQuantizerPreTrainedModel, self).save_pretrained(
+                folder, is_main_process=is_main_process, state_dict=state_dict, **kwargs
+            )
+
+        if not is_main_process:
+            save(Path(save_directory))
+            return
+        self.config.auto_map = dict(AUTO_MAP)
+        code = code_files(str(Path(__file__).with_name("modeling_vqdna_quantizer.py")))
+        save_complete(save, save_directory, code)
+        if push_to_hub:
+            repo_id = hub.pop("repo_id", Path(save_directory).resolve().name)
+            self.push_to_hub(repo_id, **hub, **kwargs)
+
+
+HUB_OPTIONS = (
+    "repo_id",
+    "commit_message",
+    "commit_description",
+    "private",
+    "revision",
+    "create_pr",
+    "tags",
+)
+
+AUTO_MAP = {
+    "AutoConfig": "configuration_vqdna_quantizer.VQDNAQuantizerConfig",
+    "AutoModel": "modeling_vqdna_quantizer.VQDNAQuantizerModel",
+    "AutoModelForPreTraining": "modeling_vqdna_quantizer.VQDNAQuantizerModel",
+}
