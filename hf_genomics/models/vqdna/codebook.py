@@ -192,7 +192,8 @@ class Codebook(nn.Module):
         centres, counts = kmeans(
             vectors, self.codebook_size, self.kmeans_iterations, generator, self.distance
         )
-        counts = counts * (shared.total / wanted)
+        # a centre that nothing is nearest to counts as one, so that it stays where it is
+        counts = (counts * (shared.total / wanted)).clamp_min(1)
         for values in (centres, counts):
             shared.from_first_process(values)
         self._set(centres, counts, centres * counts[:, None])
