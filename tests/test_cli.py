@@ -182,6 +182,17 @@ def test_options_of_build_alignment_reach_the_data_set(tmp_path):
     assert rows["right_flank"] == ["TA", "AA"]
 
 
+def test_a_genome_needs_pysam_and_the_message_says_how_to_get_it(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pysam", None)
+    (tmp_path / "g.fa").write_text(">L1\nACGTAA\n")
+    result = build_alignment(
+        tmp_path, "--reference", "Human", "--fasta", str(tmp_path / "g.fa"), "--quiet"
+    )
+    assert result.exit_code == 2
+    assert "pip install 'hf_genomics[variants]'" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
 def test_build_alignment_says_that_it_sorted(tmp_path):
     result = build_alignment(tmp_path, "--reference", "Human")
     assert "sorted" not in result.output
