@@ -3,6 +3,7 @@
 Commands import what they need when they run, so that `hf-genomics --help` answers at once.
 """
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -188,7 +189,9 @@ def score_variants(
     trust_remote_code: Annotated[
         bool, typer.Option("--trust-remote-code", help="Run the code that comes with the model.")
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="No progress bar; there is none in a log.")
+    ] = False,
 ) -> None:
     """Score variants with a model: the same rows, with a status and scores.
 
@@ -226,7 +229,7 @@ def score_variants(
             overwrite=overwrite,
             rows_per_part=rows_per_part,
             trust_remote_code=trust_remote_code,
-            progress=not quiet,
+            progress=_shows_progress(quiet),
         )
         typer.echo(str(summary))
 
@@ -259,15 +262,18 @@ def build_alignment_command(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a data set written before.")
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="No progress bar; there is none in a log.")
+    ] = False,
 ) -> None:
     """Turn multi-species alignments into a data set of columns over a reference species.
 
     Writes Parquet with the reference sequence and int8 leaf states, the tree restricted to the
     species that occur, alignment.json and a card. Species that fit no leaf are listed.
 
-    Example: hf-genomics build-alignment chr22.maf.gz --tree birds.nh --reference galGal6 \\
-    --species-map species.csv --output birds
+    \b
+    hf-genomics build-alignment chr22.maf.gz --tree birds.nh --reference galGal6 \\
+        --species-map species.csv --output birds
     """
     with user_errors_in_one_line():
         from hf_genomics.data.alignment_datasets import AlignmentOptions, build_alignment
@@ -296,7 +302,7 @@ def build_alignment_command(
             license=license,
             source=source,
             overwrite=overwrite,
-            progress=not quiet,
+            progress=_shows_progress(quiet),
         )
         for name, species in metadata["unmatched_species"].items():
             typer.echo(f"No leaf for {name}: {species['bases']} bases left out", err=True)
@@ -307,6 +313,11 @@ def build_alignment_command(
             f"{output}: {counts['sites']} reference bases of {counts['names']} names in "
             f"{counts['rows']} rows, {len(metadata['leaf_names'])} leaves"
         )
+
+
+def _shows_progress(quiet: bool) -> bool:
+    """A bar is for somebody who watches; a log would keep every state of it."""
+    return not quiet and sys.stderr.isatty()
 
 
 def _need_pysam() -> None:

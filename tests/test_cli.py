@@ -1,6 +1,7 @@
 """The command line: what it writes, how it fails, and that its help is quick."""
 
 import inspect
+import io
 import json
 import sys
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from datasets import load_dataset
 from typer.testing import CliRunner, Result
 
 from hf_genomics.benchmarks.parameters import Condition, SimulationParameters
-from hf_genomics.cli import app, simulate
+from hf_genomics.cli import _shows_progress, app, simulate
 
 SMALL = ["--num-train", "12", "--num-validation", "4", "--num-test", "4", "--length", "30"]
 
@@ -181,6 +182,18 @@ def test_options_of_build_alignment_reach_the_data_set(tmp_path):
     assert metadata["leaf_names"] == ["Human", "Chimp", "Mouse"]
     rows = load_dataset(str(tmp_path / "out"), split="train", cache_dir=str(tmp_path / "c"))
     assert rows["right_flank"] == ["TA", "AA"]
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_bar_is_for_a_terminal_and_can_be_turned_off(monkeypatch):
+    monkeypatch.setattr("sys.stderr", Terminal())
+    assert (_shows_progress(quiet=False), _shows_progress(quiet=True)) == (True, False)
+    monkeypatch.setattr("sys.stderr", io.StringIO())
+    assert not _shows_progress(quiet=False)
 
 
 def test_a_genome_needs_pysam_and_the_message_says_how_to_get_it(tmp_path, monkeypatch):

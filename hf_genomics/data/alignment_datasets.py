@@ -100,7 +100,7 @@ def build_alignment(
         license: of the alignment, as the Hub spells it (`"cc-by-4.0"`, `"other"`), and
         source: where it is from, a URL or words: for the card, without which an upload is refused.
         overwrite: replace a folder that this function wrote before.
-        progress: show a bar on a terminal.
+        progress: show a bar of the bytes read.
 
     Returns:
         The content of `alignment.json`.

@@ -20,17 +20,18 @@ class BlockReader:
     Args:
         paths: MAF or aligned FASTA, plain, gzip or bgzip.
         readings: how often all of them will be read.
-        progress: show a bar on a terminal, of bytes as they lie on disk; never in a log.
+        progress: show a bar of bytes as they lie on disk.
     """
 
     def __init__(self, paths: Sequence[Path], *, readings: int = 1, progress: bool = False) -> None:
         self._sizes = {path: path.stat().st_size for path in paths}
+        self._total = readings * sum(self._sizes.values())
         self._bar: Any = tqdm(
-            total=readings * sum(self._sizes.values()),
+            total=self._total,
             desc="Reading alignments",
             unit="B",
             unit_scale=True,
-            disable=None if progress else True,  # None: shown on a terminal only
+            disable=not progress,
         )
 
     def blocks(self, path: Path) -> Iterator[AlignmentBlock]:
@@ -48,7 +49,8 @@ class BlockReader:
 
     def read_again(self) -> None:
         """All files will be read once more than was thought."""
-        self._bar.total += sum(self._sizes.values())
+        self._total += sum(self._sizes.values())
+        self._bar.total = self._total
         self._bar.refresh()
 
     def __enter__(self) -> BlockReader:
