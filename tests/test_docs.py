@@ -7,7 +7,7 @@ import pytest
 import torch
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGES_THAT_RUN = ["phylogpn.md", "phylogenetic_likelihood.md"]
+PAGES_THAT_RUN = ["phylogpn.md", "phylogenetic_likelihood.md", "vqdna.md"]
 
 
 def examples(page: str) -> list[str]:

@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .linear_layers import RowwiseLinear, rowwise_linear
+
 NUM_BASES = 4  # A, C, G, T
 
 
@@ -39,8 +41,8 @@ class ConvNeXtBlock1d(nn.Module):
         super().__init__()
         self.depthwise = DepthwiseConv1d(channels, kernel_size)
         self.norm = nn.LayerNorm(channels, eps=eps)
-        self.up = nn.Linear(channels, expansion * channels)
-        self.down = nn.Linear(expansion * channels, channels)
+        self.up = RowwiseLinear(channels, expansion * channels)
+        self.down = RowwiseLinear(expansion * channels, channels)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """Features `(B, T, D)`, zero where the mask `(B, T, 1)` is, to the same."""
@@ -56,7 +58,7 @@ class Stem(nn.Module):
         self.ratio = ratio
         self.conv = OneHotConv1d(stem_dim, kernel_size)
         self.norm = nn.LayerNorm(stem_dim, eps=eps)
-        self.projection = nn.Linear(ratio * stem_dim, channels)
+        self.projection = RowwiseLinear(ratio * stem_dim, channels)
 
     def forward(self, one_hot: Tensor, mask: Tensor, code_mask: Tensor) -> Tensor:
         """`(B, L, 4)` to `(B, T, D)`.
@@ -78,7 +80,7 @@ class Head(nn.Module):
     def __init__(self, stem_dim: int, channels: int, kernel_size: int, ratio: int, eps: float):
         super().__init__()
         self.stem_dim = stem_dim
-        self.projection = nn.Linear(channels, ratio * stem_dim)
+        self.projection = RowwiseLinear(channels, ratio * stem_dim)
         self.norm = nn.LayerNorm(stem_dim, eps=eps)
         self.deconv = NucleotideDeconv1d(stem_dim, kernel_size)
 
@@ -103,7 +105,7 @@ class OneHotConv1d(nn.Conv1d):
         windows = torch.stack(  # (B, L, 4, width)
             [padded[:, k : k + one_hot.shape[1]] for k in range(width)], -1
         )
-        return F.linear(windows.flatten(2), self.weight.flatten(1), self.bias)
+        return rowwise_linear(windows.flatten(2), self.weight.flatten(1), self.bias)
 
 
 class NucleotideDeconv1d(nn.ConvTranspose1d):
@@ -115,8 +117,8 @@ class NucleotideDeconv1d(nn.ConvTranspose1d):
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
         """`(B, L, S)` to `(B, L, 4)`."""
         width, length = self.kernel_size[0], x.shape[1]
-        taps = F.linear(x, self.weight.flatten(1).t()).unflatten(2, (NUM_BASES, width))
+        taps = rowwise_linear(x, self.weight.flatten(1).t()).unflatten(2, (NUM_BASES, width))
         taps = F.pad(taps, (0, 0, 0, 0, width // 2, width // 2))
         # tap k of position p falls on position p + k - width // 2
-        shifted = [taps[:, width - 1 - k :][:, :length, :, k] for k in range(width)]
-        return torch.stack(shifted).sum(0) + self.bias
+        first, *others = (taps[:, width - 1 - k :][:, :length, :, k] for k in range(width))
+        return sum(others, start=first) + self.bias

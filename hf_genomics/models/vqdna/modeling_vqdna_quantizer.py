@@ -32,6 +32,7 @@ from .hierarchical_quantization import (
     perplexity,
     usage,
 )
+from .linear_layers import RowwiseLinear  # noqa: F401
 from .modeling_quantizer_base import VQDNAQuantizerPreTrainedModel
 from .products import product  # noqa: F401
 from .remote_code import code_files  # noqa: F401

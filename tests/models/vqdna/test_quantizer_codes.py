@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from hf_genomics.models.vqdna.products import has_fast_products
 from tests.models.vqdna.tiny_quantizer import MASK, PAD, N, random_ids, tiny_quantizer
 
 RATIOS = pytest.mark.parametrize("ratio", [1, 2, 4])
@@ -33,6 +34,25 @@ def test_neither_padding_nor_the_batch_changes_a_code(ratio):
         assert torch.equal(found[:, :count], codes_alone(model, row[:length]))
         assert (found[:, :count] >= 0).all()
         assert (found[:, count:] == -1).all()
+
+
+@RATIOS
+def test_neither_padding_nor_the_batch_changes_a_bit_of_the_features(ratio):
+    """So no code can be near enough to two vectors for its neighbours in the batch to decide."""
+    model = tiny_quantizer(downsample_ratio=ratio, stem_dim=40, hidden_size=48)
+    lengths = (133, 100, 61, 7)
+    ids = random_ids(*lengths)
+    if not has_fast_products(model.decoder.head.deconv.weight):
+        pytest.skip("this build of torch lacks the products that do not depend on the batch")
+    whole = model.encode(ids)
+    for row, length in enumerate(lengths):
+        alone = model.encode(ids[row : row + 1, :length])
+        for found, expected in zip(whole.latents, alone.latents, strict=True):
+            assert torch.equal(found[row, : expected.shape[1]], expected[0])
+        assert torch.equal(
+            model.decode(codes=whole.codes).logits[row, :length],
+            model.decode(codes=alone.codes).logits[0, :length],
+        )
 
 
 def test_padding_on_the_left_changes_no_code():

@@ -17,6 +17,7 @@ from hf_genomics.models.vqdna.hierarchical_quantization import (
     perplexity,
     usage,
 )
+from hf_genomics.models.vqdna.linear_layers import RowwiseLinear
 
 WIDTHS = pytest.mark.parametrize("width", [1, 3, 7])
 LENGTHS = pytest.mark.parametrize("length", [1, 2, 20])
@@ -63,6 +64,41 @@ def test_the_linear_layer_of_a_stem_is_a_strided_convolution(ratio):
     expected = F.conv1d(h, kernel, stem.projection.bias, stride=ratio).transpose(1, 2)
     ones = torch.ones(2, 8, 1), torch.ones(2, 8 // ratio, 1)
     torch.testing.assert_close(stem(x, *ones), expected)
+
+
+FLOAT32 = {"rtol": 1e-5, "atol": 1e-5}
+
+
+@pytest.mark.parametrize("shape", [(1, 5), (0, 5), (37, 5), (3, 200, 5)], ids=str)
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_rowwise_linear_layer_is_a_linear_layer(shape, bias):
+    layer = RowwiseLinear(5, 7, bias=bias, dtype=torch.float32)
+    x, dy = torch.randn(shape).float().requires_grad_(), torch.randn(*shape[:-1], 7).float()
+    inputs = (x, *layer.parameters())
+    expected = F.linear(x, layer.weight, layer.bias)
+    found = layer(x)
+    torch.testing.assert_close(found, expected, **FLOAT32)
+    for one, other in zip(
+        torch.autograd.grad(found, inputs, dy),
+        torch.autograd.grad(expected, inputs, dy),
+        strict=True,
+    ):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
+
+
+def test_a_rowwise_linear_layer_differentiates_what_is_asked_for():
+    layer = RowwiseLinear(5, 7, dtype=torch.float32).requires_grad_(False)
+    x = torch.randn(3, 5).float().requires_grad_()
+    layer(x).sum().backward()
+    torch.testing.assert_close(x.grad, layer.weight.sum(0).expand(3, 5), **FLOAT32)
+    assert layer.weight.grad is None
+    assert not layer(x.detach()).requires_grad
+
+
+def test_a_rowwise_linear_layer_obeys_autocast():
+    layer = RowwiseLinear(5, 7, dtype=torch.float32)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert layer(torch.randn(3, 5).float()).dtype == torch.bfloat16
 
 
 class Rounding(nn.Module):
