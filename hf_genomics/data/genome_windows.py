@@ -1,0 +1,233 @@
+"""Genomes of FASTA files, or of a data set, cut into windows for training without labels.
+
+Sequences are kept in an Arrow file that is mapped into memory, so a genome may be larger than that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from datasets import Dataset, load_dataset
+from numpy.typing import NDArray
+from transformers import PreTrainedTokenizerBase
+
+from hf_genomics.data.alignment_windows import Interval, parse_interval
+from hf_genomics.data.fasta import read_fasta
+from hf_genomics.data.sequence import opposite_strand
+
+PIECE = 2**20  # bases of a row; a window lies within one
+
+_IS_BASE = np.zeros(256, bool)
+_IS_BASE[list(b"ACGTUacgtu")] = True
+
+
+def load_genomes(
+    sources: Sequence[str],
+    *,
+    held_out: Sequence[str] = (),
+    want_held_out: bool = False,
+    sequence_column: str = "sequence",
+    split: str = "train",
+    cache_dir: str | None = None,
+) -> Dataset:
+    """Reads genomes as rows `name, start, sequence` of at most a million bases.
+
+    Args:
+        sources: FASTA files, plain or gzip-compressed, or folders or Hub ids of data sets with a
+            column of sequences (named `<row number>`, or by a column `name` or `id`).
+        held_out: contigs `NAME`, or stretches `NAME:START-END` (0-based, half-open), to leave out.
+        want_held_out: give these instead.
+        sequence_column: column of a data set.
+        split: split of a data set.
+        cache_dir: where the Arrow file is kept; that of `datasets` by default.
+
+    Raises:
+        ValueError: a file is no FASTA, two contigs have one name, a name of `held_out` is unknown
+            or empty, or nothing is left.
+    """
+    rows = Dataset.from_generator(
+        _rows,
+        gen_kwargs={
+            # no lists: `datasets` would take them for shards
+            "sources": tuple(sources),
+            "states": tuple(map(_state, sources)),  # a file that has changed is read anew
+            "held_out": tuple(held_out),
+            "want_held_out": want_held_out,
+            "sequence_column": sequence_column,
+            "split": split,
+        },
+        cache_dir=cache_dir,
+    )
+    assert isinstance(rows, Dataset)
+    if not len(rows):
+        raise ValueError(
+            f"no sequence of {', '.join(sources)} is "
+            f"{'held out' if want_held_out else 'left for training'}; held out: {[*held_out]}."
+        )
+    return rows
+
+
+def _state(source: str) -> tuple[int, ...]:
+    path = Path(source)
+    return (path.stat().st_mtime_ns, path.stat().st_size) if path.is_file() else ()
+
+
+def _rows(
+    sources: tuple[str, ...],
+    states: tuple[tuple[int, ...], ...],
+    held_out: tuple[str, ...],
+    want_held_out: bool,
+    sequence_column: str,
+    split: str,
+) -> Iterator[dict[str, Any]]:
+    intervals = [parse_interval(text) for text in held_out]
+    seen: set[str] = set()
+    for name, sequence in _contigs(sources, sequence_column, split):
+        if name in seen:
+            raise ValueError(f"two sequences are named {name!r}; rename one of them.")
+        seen.add(name)
+        for start, end, is_out in _stretches(name, len(sequence), intervals):
+            if is_out == want_held_out:
+                for begin in range(start, end, PIECE):
+                    yield {
+                        "name": name,
+                        "start": begin,
+                        "sequence": sequence[begin : min(begin + PIECE, end)],
+                    }
+    unknown = sorted({interval.name for interval in intervals} - seen)
+    if unknown:
+        some = ", ".join(sorted(seen)[:8])
+        raise ValueError(f"no contig is named {', '.join(unknown)}; there are {some} ...")
+
+
+def _contigs(sources: tuple[str, ...], column: str, split: str) -> Iterator[tuple[str, str]]:
+    for source in sources:
+        if Path(source).is_file():
+            for record in read_fasta(source):
+                yield record.name, record.sequence
+            continue
+        for number, row in enumerate(load_dataset(source, split=split, streaming=True)):
+            if column not in row:
+                raise ValueError(f"{source} has no column {column!r}; it has {', '.join(row)}.")
+            yield str(row.get("name", row.get("id", number))), row[column]
+
+
+def _stretches(
+    name: str, length: int, intervals: Iterable[Interval]
+) -> Iterator[tuple[int, int, bool]]:
+    """Start and end of each stretch of a contig, and whether it is held out; in order."""
+    position = 0
+    for interval in sorted(interval for interval in intervals if interval.name == name):
+        start, end = max(interval.start, 0), min(interval.end, length)
+        if start < position or start >= end:
+            raise ValueError(
+                f"{interval} is held out, but overlaps another stretch or lies outside {name}, "
+                f"which has {length} bases."
+            )
+        if start > position:
+            yield position, start, False
+        yield start, end, True
+        position = end
+    if position < length:
+        yield position, length, False
+
+
+class GenomeWindows:
+    """Windows of genomes: a data set of short sequences for a `DataLoader`.
+
+    The genomes are tiled with windows. For training, each is moved by a random distance of up to
+    half a window, and read from the other strand at random. Both are drawn from the seed and the
+    numbers of the windows of a batch, so a resumed run reads the same windows, and shuffling gives
+    new ones in every epoch.
+
+    Args:
+        rows: of `load_genomes`.
+        window: bases of a window.
+        shift: whether windows are moved.
+        reverse_complement: share of windows read from the other strand, 0 to 1.
+        least_known: share of a tile's bases that must be A, C, G or T; others are left out.
+        seed: of the draws.
+
+    Attributes:
+        num_left_out: tiles left out, for unknown bases.
+
+    Raises:
+        ValueError: an option is out of range, or no tile is left.
+    """
+
+    def __init__(
+        self,
+        rows: Dataset,
+        window: int,
+        *,
+        shift: bool = False,
+        reverse_complement: float = 0.0,
+        least_known: float = 0.5,
+        seed: int = 0,
+    ) -> None:
+        if window < 1 or not 0 <= reverse_complement <= 1 or not 0 <= least_known <= 1:
+            raise ValueError(
+                f"window is {window}, reverse_complement {reverse_complement}, least_known "
+                f"{least_known}; a window has 1 base or more, and shares are from 0 to 1."
+            )
+        self.rows = rows.with_format("arrow")
+        self.window = window
+        self.shift = shift
+        self.reverse_complement = reverse_complement
+        self.seed = seed
+        tiles: list[NDArray[np.int64]] = []
+        self.num_left_out = 0
+        for row in range(len(rows)):
+            bases = _IS_BASE[self._bases(row)]
+            number = len(bases) // window
+            known = bases[: number * window].reshape(number, window).mean(1) >= least_known
+            kept = np.flatnonzero(known)
+            self.num_left_out += number - len(kept)
+            tiles.append(np.stack([np.full(len(kept), row), kept * window], 1))
+        self.tiles = np.concatenate(tiles)
+        if not len(self.tiles):
+            raise ValueError(
+                f"no window of {window} bases has {least_known:.0%} of A, C, G and T; shorten "
+                "--window."
+            )
+
+    def __len__(self) -> int:
+        return len(self.tiles)
+
+    def __getitem__(self, index: int) -> dict[str, str]:
+        return self.__getitems__([index])[0]
+
+    def __getitems__(self, indices: Sequence[int]) -> list[dict[str, str]]:
+        generator = np.random.default_rng([self.seed, *(index % len(self) for index in indices)])
+        moved = generator.integers(
+            -(self.window // 2), self.window - self.window // 2, len(indices)
+        )
+        turned = generator.random(len(indices)) < self.reverse_complement
+        sequences = []
+        for index, distance, turn in zip(indices, moved, turned, strict=True):
+            row, start = self.tiles[index]
+            bases = self._bases(int(row))
+            if self.shift:
+                start = min(max(start + distance, 0), len(bases) - self.window)
+            sequence = bases[start : start + self.window].tobytes().decode("ascii")
+            sequences.append({"sequence": opposite_strand(sequence) if turn else sequence})
+        return sequences
+
+    def _bases(self, row: int) -> NDArray[np.uint8]:
+        """Letters of a row, without a copy."""
+        scalar = self.rows[row].column("sequence")[0]
+        return np.frombuffer(scalar.as_buffer(), np.uint8)
+
+
+class WindowCollator:
+    """Tokenizes windows: `input_ids` and `attention_mask (B, L)`."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        self.tokenizer = tokenizer
+
+    def __call__(self, windows: Sequence[dict[str, str]]) -> dict[str, Any]:
+        sequences = [window["sequence"] for window in windows]
+        return dict(self.tokenizer(sequences, padding=True, return_tensors="pt"))
