@@ -101,13 +101,13 @@ class PartStore:
         left = (self.folder / MANIFEST).exists()
         if left and not resume:
             raise ValueError(
-                f"{self.folder} holds the parts of an interrupted run: add resume to go on with "
-                "them, or overwrite to start again."
+                f"{self.folder} holds the parts of an interrupted run: go on with them by "
+                "--resume (resume=True), or start again by --overwrite (overwrite=True)."
             )
         if self.output.exists() and not left and not overwrite:
             raise ValueError(
                 f"{self.output} exists and no interrupted run is there to go on with: the file is "
-                "complete. Add overwrite to replace it, or name another output."
+                "complete. Replace it by --overwrite (overwrite=True), or name another output."
             )
 
     def _read(self, manifest: Path) -> bool:
@@ -122,7 +122,7 @@ class PartStore:
             found = _differences(before, self._made_from)
             raise ValueError(
                 f"{self.folder} was made from something else: {found}. Use the same "
-                "inputs and options to resume, or overwrite to start again."
+                "inputs and options to resume, or start again by --overwrite (overwrite=True)."
             )
         for line in whole[1:]:
             entry = json.loads(line)

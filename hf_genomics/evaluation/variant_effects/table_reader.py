@@ -120,7 +120,10 @@ def find_columns(present: Sequence[str], names: Mapping[str, str], shown: str) -
         if name in found:
             matching = [found[name]] if found[name] in present else []
         else:
-            matching = [column for column in present if _plain_name(column) == name]
+            plain = {column: column.lstrip("#").strip().lower() for column in present}
+            matching = [column for column in present if plain[column] == name]
+            # `chrom` itself goes before `chromosome` and the like.
+            matching = matching or [c for c in present if _ALIASES.get(plain[c]) == name]
         if len(matching) != 1:
             fault = f"{len(matching)} columns" if matching else "no column"
             raise ValueError(
@@ -129,8 +132,3 @@ def find_columns(present: Sequence[str], names: Mapping[str, str], shown: str) -
             )
         found[name] = matching[0]
     return found
-
-
-def _plain_name(column: str) -> str:
-    name = column.lstrip("#").strip().lower()
-    return _ALIASES.get(name, name)

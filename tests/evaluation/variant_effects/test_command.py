@@ -61,7 +61,7 @@ def test_region_is_written_as_a_track(run, tmp_path):
     assert len((tmp_path / "out.bedgraph").read_text().splitlines()) == 20
     again = run(*arguments, "--track", "min_llr")
     assert again.exit_code == 2
-    assert "Add overwrite" in again.stderr
+    assert "Replace it by --overwrite" in again.stderr
     assert run(*arguments, "--track", "max_llr", "--overwrite").exit_code == 0
 
 

@@ -85,6 +85,14 @@ def test_names_of_columns_are_read_in_any_case(names, frame, run):
     assert run(renamed)["status"].tolist() == ["ok"] * 6
 
 
+def test_a_column_of_the_very_name_goes_before_another_that_could_be_meant(frame, run):
+    """A table with `chromosome` and `chrom` was refused."""
+    found = run(frame.assign(chromosome="17", Position=0))
+    assert found["status"].tolist() == ["ok"] * 6
+    with pytest.raises(ValueError, match="2 columns 'chrom'"):
+        run(frame.drop(columns="chrom").assign(chromosome="chr1", contig="chr1"))
+
+
 def test_columns_can_be_named(frame, run):
     renamed = frame.rename(columns={"chrom": "seq", "pos": "pos_hg19"}).assign(pos=0)
     found = run(renamed, columns={"chrom": "seq", "pos": "pos_hg19"})
