@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from datasets import Dataset, load_dataset
+from datasets import Dataset, Features, Value, load_dataset
+from datasets.exceptions import DatasetGenerationError
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
@@ -19,6 +20,9 @@ from hf_genomics.data.fasta import read_fasta
 from hf_genomics.data.sequence import opposite_strand
 
 PIECE = 2**20  # bases of a row; a window lies within one
+FEATURES = Features(
+    {"name": Value("string"), "start": Value("int64"), "sequence": Value("large_string")}
+)
 
 _IS_BASE = np.zeros(256, bool)
 _IS_BASE[list(b"ACGTUacgtu")] = True
@@ -48,25 +52,25 @@ def load_genomes(
         ValueError: a file is no FASTA, two contigs have one name, a name of `held_out` is unknown
             or empty, or nothing is left.
     """
-    rows = Dataset.from_generator(
-        _rows,
-        gen_kwargs={
-            # no lists: `datasets` would take them for shards
-            "sources": tuple(sources),
-            "states": tuple(map(_state, sources)),  # a file that has changed is read anew
-            "held_out": tuple(held_out),
-            "want_held_out": want_held_out,
-            "sequence_column": sequence_column,
-            "split": split,
-        },
-        cache_dir=cache_dir,
-    )
-    assert isinstance(rows, Dataset)
-    if not len(rows):
-        raise ValueError(
-            f"no sequence of {', '.join(sources)} is "
-            f"{'held out' if want_held_out else 'left for training'}; held out: {[*held_out]}."
+    try:
+        rows = Dataset.from_generator(
+            _rows,
+            gen_kwargs={
+                # no lists: `datasets` would take them for shards
+                "sources": tuple(sources),
+                "states": tuple(map(_state, sources)),  # a file that has changed is read anew
+                "held_out": tuple(held_out),
+                "want_held_out": want_held_out,
+                "sequence_column": sequence_column,
+                "split": split,
+            },
+            features=FEATURES,
+            cache_dir=cache_dir,
+            writer_batch_size=16,  # rows that are held in memory
         )
+    except DatasetGenerationError as error:  # says only that there was one
+        raise error.__cause__ or error from error
+    assert isinstance(rows, Dataset)
     return rows
 
 
@@ -85,12 +89,14 @@ def _rows(
 ) -> Iterator[dict[str, Any]]:
     intervals = [parse_interval(text) for text in held_out]
     seen: set[str] = set()
+    is_empty = True
     for name, sequence in _contigs(sources, sequence_column, split):
         if name in seen:
             raise ValueError(f"two sequences are named {name!r}; rename one of them.")
         seen.add(name)
         for start, end, is_out in _stretches(name, len(sequence), intervals):
             if is_out == want_held_out:
+                is_empty = False
                 for begin in range(start, end, PIECE):
                     yield {
                         "name": name,
@@ -101,6 +107,11 @@ def _rows(
     if unknown:
         some = ", ".join(sorted(seen)[:8])
         raise ValueError(f"no contig is named {', '.join(unknown)}; there are {some} ...")
+    if is_empty:
+        raise ValueError(
+            f"no sequence of {', '.join(sources)} is "
+            f"{'held out' if want_held_out else 'left for training'}; held out: {[*held_out]}."
+        )
 
 
 def _contigs(sources: tuple[str, ...], column: str, split: str) -> Iterator[tuple[str, str]]:

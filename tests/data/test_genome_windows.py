@@ -1,0 +1,156 @@
+"""Windows of genomes: every base once, what is held out never, and draws that repeat."""
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+from datasets import Dataset
+
+from hf_genomics import DNATokenizer
+from hf_genomics.data import genome_windows
+from hf_genomics.data.genome_windows import GenomeWindows, WindowCollator, load_genomes
+from hf_genomics.data.sequence import reverse_complement
+
+
+def random_sequence(length: int, seed: int = 0) -> str:
+    return "".join("ACGT"[i] for i in np.random.default_rng(seed).integers(0, 4, length))
+
+
+CONTIGS = {"chr1": random_sequence(1000), "chr2": random_sequence(310, 1).lower()}
+
+
+@pytest.fixture
+def fasta(tmp_path) -> str:
+    path = tmp_path / "genome.fa.gz"
+    text = "".join(f">{name} a contig\n{sequence}\n" for name, sequence in CONTIGS.items())
+    path.write_bytes(gzip.compress(text.encode()))
+    return str(path)
+
+
+def load(source: str | list[str], tmp_path: Path, **options) -> Dataset:
+    sources = [source] if isinstance(source, str) else source
+    return load_genomes(sources, cache_dir=str(tmp_path / "cache"), **options)
+
+
+def windows(rows: Dataset, *args, **options) -> list[str]:
+    cut = GenomeWindows(rows, *args, **options)
+    return [cut[i]["sequence"] for i in range(len(cut))]
+
+
+def test_rows_hold_the_contigs(fasta, tmp_path):
+    rows = load(fasta, tmp_path)
+    assert dict(zip(rows["name"], rows["sequence"], strict=True)) == CONTIGS
+
+
+def test_long_contigs_are_cut_into_rows(fasta, tmp_path, monkeypatch):
+    monkeypatch.setattr(genome_windows, "PIECE", 300)
+    rows = load(fasta, tmp_path)
+    assert rows["start"][:5] == [0, 300, 600, 900, 0]
+    assert "".join(rows["sequence"][:4]) == CONTIGS["chr1"]
+
+
+def test_held_out_stretches_and_the_rest_are_the_whole(fasta, tmp_path):
+    held_out = ["chr1:200-450", "chr2"]
+    out = load(fasta, tmp_path, held_out=held_out, want_held_out=True)
+    rest = load(fasta, tmp_path, held_out=held_out)
+    assert out["sequence"] == [CONTIGS["chr1"][200:450], CONTIGS["chr2"]]
+    assert rest["sequence"] == [CONTIGS["chr1"][:200], CONTIGS["chr1"][450:]]
+    assert rest["start"] == [0, 450]
+
+
+def test_a_file_that_has_changed_is_read_anew(tmp_path):
+    path = tmp_path / "genome.fa"
+    for sequence in ("ACGT", "ACGTT"):
+        path.write_text(f">a\n{sequence}\n")
+        assert load(str(path), tmp_path)["sequence"] == [sequence]
+
+
+def test_a_data_set_of_sequences_is_a_genome_too(tmp_path):
+    data = Dataset.from_dict({"id": ["x", "y"], "dna": ["ACGTA", "GGG"]})
+    (tmp_path / "data").mkdir()
+    data.to_parquet(tmp_path / "data" / "train.parquet")
+    rows = load(str(tmp_path / "data"), tmp_path, sequence_column="dna")
+    assert rows["name"] == ["x", "y"]
+    assert rows["sequence"] == ["ACGTA", "GGG"]
+
+
+@pytest.mark.parametrize(
+    ("held_out", "message"),
+    [
+        (["chr9"], "no contig is named chr9"),
+        (["chr1:0-10", "chr1:5-20"], "overlaps"),
+        (["chr1:5000-6000"], "outside chr1"),
+        (["chr1", "chr2"], "left for training"),
+    ],
+)
+def test_what_cannot_be_held_out_is_said(fasta, tmp_path, held_out, message):
+    with pytest.raises(ValueError, match=message):
+        load(fasta, tmp_path, held_out=held_out)
+
+
+def test_two_contigs_of_one_name_are_refused(fasta, tmp_path):
+    with pytest.raises(ValueError, match="two sequences are named 'chr1'"):
+        load([fasta, fasta], tmp_path)
+
+
+def test_without_shifts_windows_tile_the_contigs(fasta, tmp_path):
+    cut = windows(load(fasta, tmp_path), 100)
+    assert "".join(cut[:10]) == CONTIGS["chr1"]
+    assert "".join(cut[10:]) == CONTIGS["chr2"][:300]
+
+
+def test_shifted_windows_lie_in_the_contigs_and_reach_every_base(fasta, tmp_path):
+    rows = load(fasta, tmp_path, held_out=["chr2"])
+    seen = np.zeros(1000, bool)
+    for seed in range(40):
+        for sequence in windows(rows, 100, shift=True, seed=seed):
+            start = CONTIGS["chr1"].index(sequence)
+            assert len(sequence) == 100
+            seen[start : start + 100] = True
+    assert seen.all()
+
+
+def test_the_other_strand_is_read_as_often_as_asked(fasta, tmp_path):
+    rows = load(fasta, tmp_path)
+    plain = windows(rows, 50)
+    assert windows(rows, 50, reverse_complement=1.0) == [reverse_complement(s) for s in plain]
+    cut = GenomeWindows(rows, 50, reverse_complement=0.5)
+    order = list(range(len(cut))) * 20
+    turned = [
+        w["sequence"] != plain[i] for w, i in zip(cut.__getitems__(order), order, strict=True)
+    ]
+    assert 0.4 < np.mean(turned) < 0.6
+
+
+def test_a_batch_is_drawn_the_same_again_and_in_other_company_anew(fasta, tmp_path):
+    rows = load(fasta, tmp_path)
+    one, other = (GenomeWindows(rows, 50, shift=True, reverse_complement=0.5) for _ in range(2))
+    assert one.__getitems__([3, 1, 7]) == other.__getitems__([3, 1, 7])
+    assert one.__getitems__([3, 1, 7]) != one.__getitems__([3, 1, 8])[:2] + [one[7]]
+    assert one.__getitems__([3, 1, 7, 5]) != GenomeWindows(
+        rows, 50, shift=True, reverse_complement=0.5, seed=1
+    ).__getitems__([3, 1, 7, 5])
+
+
+def test_windows_of_unknown_bases_are_left_out_and_counted(tmp_path):
+    path = tmp_path / "genome.fa"
+    path.write_text(">a\n" + "ACGTACGTAC" + "N" * 10 + "ACGTNNNNNN" + "ACGTACNNNN" + "\n")
+    cut = GenomeWindows(load(str(path), tmp_path), 10)
+    assert [cut[i]["sequence"] for i in range(len(cut))] == ["ACGTACGTAC", "ACGTACNNNN"]
+    assert cut.num_left_out == 2
+
+
+def test_no_window_at_all_is_an_error(fasta, tmp_path):
+    with pytest.raises(ValueError, match="shorten --window"):
+        GenomeWindows(load(fasta, tmp_path), 5000)
+
+
+def test_the_collator_makes_ids(fasta, tmp_path):
+    cut = GenomeWindows(load(fasta, tmp_path), 100)
+    batch = WindowCollator(DNATokenizer())([cut[0], cut[12]])
+    assert batch["input_ids"].shape == (2, 100)
+    assert (
+        DNATokenizer().decode(batch["input_ids"][1]).replace(" ", "")
+        == CONTIGS["chr2"][200:300].upper()
+    )
