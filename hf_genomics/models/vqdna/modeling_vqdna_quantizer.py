@@ -248,7 +248,7 @@ class VQDNAQuantizerModel(VQDNAQuantizerPreTrainedModel):
 
         loss = reconstruction_loss = commitment_loss = None
         if return_loss:
-            targets = torch.where(mask, input_ids, -100)
+            targets = torch.where(mask, input_ids.long(), -100)
             total = F.cross_entropy(
                 logits.flatten(0, 1).float(), targets.flatten(), reduction="sum"
             )

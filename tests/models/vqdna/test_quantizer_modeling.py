@@ -106,6 +106,15 @@ def test_the_loss_is_the_same_with_more_padding():
     torch.testing.assert_close(model(wide).loss, model(ids).loss)
 
 
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int32], ids=str)
+def test_ids_of_any_integer_type_are_read(dtype):
+    model, ids = tiny_quantizer(), random_ids(40, 25)
+    found, expected = model(ids.to(dtype)), model(ids)
+    assert torch.equal(found.loss, expected.loss)
+    assert torch.equal(found.codes, expected.codes)
+    assert torch.equal(model.tokenize(ids.to(dtype), chunk_size=16), expected.codes)
+
+
 def test_losses_can_be_left_out():
     outputs = tiny_quantizer()(random_ids(20), return_loss=False)
     assert outputs.loss is outputs.reconstruction_loss is outputs.commitment_loss is None
