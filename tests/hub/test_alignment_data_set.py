@@ -1,11 +1,14 @@
 """A data set of `hf-genomics build-alignment` goes to the Hub, and is read there by strangers."""
 
+import json
+
 import pytest
 from typer.testing import CliRunner
 
 import upload
 from hf_genomics.cli import app
-from hf_genomics.hub.runs import front_matter
+from hf_genomics.hub.runs import data_facts, front_matter, read_run
+from tests.hub.training_runs import write_phylogpn_run
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=<...>' to upload:DeprecationWarning")
 
@@ -58,3 +61,14 @@ def test_data_set_without_a_licence_is_not_sent(hub, tmp_path):
     assert done.exit_code == upload.USER_ERROR
     assert "name no license" in done.output
     assert hub.repositories == {}
+
+
+def test_card_of_a_model_has_licence_and_source_of_its_alignment(tmp_path):
+    run = write_phylogpn_run(tmp_path / "run")
+    (run / "card.yaml").unlink()
+    results = json.loads((run / "all_results.json").read_text())
+    results["data_arguments"]["dataset_name"] = str(build(tmp_path, *FACTS))
+    (run / "all_results.json").write_text(json.dumps(results))
+    facts = data_facts(read_run(run))
+    assert (facts.license, facts.origin) == ("cc-by-4.0", "https://example.org/mammals")
+    assert facts.name == "Alignment columns over Human, 2 species"
