@@ -306,9 +306,11 @@ def build_alignment_command(
         )
         for name, species in metadata["unmatched_species"].items():
             typer.echo(f"No leaf for {name}: {species['bases']} bases left out", err=True)
+        counts = metadata["counts"]
+        if without := counts["blocks_without_reference"]:
+            typer.echo(f"Blocks without a row of {reference}, left out: {without}", err=True)
         if metadata["sorted_on_disk"]:
             typer.echo("The blocks were not sorted by position; sorted on disk.", err=True)
-        counts = metadata["counts"]
         typer.echo(
             f"{output}: {counts['sites']} reference bases of {counts['names']} names in "
             f"{counts['rows']} rows, {len(metadata['leaf_names'])} leaves"

@@ -184,6 +184,19 @@ def test_options_of_build_alignment_reach_the_data_set(tmp_path):
     assert rows["right_flank"] == ["TA", "AA"]
 
 
+def test_build_alignment_says_how_many_blocks_lack_the_reference(tmp_path):
+    (tmp_path / "a.maf").write_text(
+        "a\ns Human.1 0 1 + 9 A\ns Mouse.1 0 1 + 9 A\n\na\ns Mouse.1 3 1 + 9 A\n"
+    )
+    (tmp_path / "tree.nh").write_text(TREE)
+    result = run(
+        *("build-alignment", str(tmp_path / "a.maf"), "--tree", str(tmp_path / "tree.nh")),
+        *("--reference", "Human", "--output", str(tmp_path / "out")),
+    )
+    assert result.exit_code == 0, result.output
+    assert result.stderr == "Blocks without a row of Human, left out: 1\n"
+
+
 class Terminal(io.StringIO):
     def isatty(self):
         return True

@@ -129,7 +129,7 @@ def build_alignment(
     if reference_leaf not in tree.leaf_names:
         raise ValueError(
             f"The reference {reference!r} is leaf {reference_leaf!r}, which the tree has not; its "
-            f"leaves are {_some(tree.leaf_names)}. Name the leaf in the species map."
+            f"leaves are {_some(tree.leaf_names)}. Name the leaf in a species map (--species-map)."
         )
     readings = 2 if options.leaves == "occurring" else 1
     with (
@@ -339,7 +339,8 @@ def _no_reference(reference: str, seen: Iterable[str]) -> str:
 def _no_other_leaf(reference: str, species: Iterable[str], tree: Phylogeny) -> str:
     return (
         f"Of the species only {reference!r} is a leaf of the tree: the files name "
-        f"{_some(sorted(species))}, the tree {_some(tree.leaf_names)}. Give a species map."
+        f"{_some(sorted(species))}, the tree {_some(tree.leaf_names)}. Give a species "
+        "map (--species-map)."
     )
 
 
