@@ -122,9 +122,10 @@ def score_variants(
     for name, number in (("batch_size", batch_size), ("rows_per_part", rows_per_part)):
         if number is not None and number < 1:
             raise ValueError(f"{name} is {number}; give 1 or more.")
+    # Everything cheap first, so that a mistake waits neither for an index nor for the model.
+    opened = open_source(variants, columns) if region is None else None
     with IndexedGenome(Path(fasta)) as genome:
-        # Everything cheap first, so that a mistake does not wait for the model.
-        source = open_source(variants, columns) if region is None else RegionSource(region, genome)
+        source = opened or RegionSource(str(region), genome)
         scorer = _scorer(
             model,
             device=device,
