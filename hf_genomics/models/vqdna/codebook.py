@@ -69,7 +69,8 @@ class Codebook(nn.Module):
             within 1/K of 0 (Euclidean) or unit vectors (cosine).
         kmeans_iterations: rounds of Lloyd's algorithm.
         revival_threshold: a code whose n is less than this share of N / K is dead: a vector of the
-            step takes its place, with the count N / K. 0: codes stay dead.
+            step takes its place, with that share of N / K, so that one which the next step does not
+            use is replaced again. 0: codes stay dead.
         seed: of k-means, revival and the start.
         level: told apart from the other levels' draws by this.
     """
@@ -192,8 +193,9 @@ class Codebook(nn.Module):
         centres, counts = kmeans(
             vectors, self.codebook_size, self.kmeans_iterations, generator, self.distance
         )
-        # a centre that nothing is nearest to counts as one, so that it stays where it is
-        counts = (counts * (shared.total / wanted)).clamp_min(1)
+        # A centre that nothing is nearest to counts as one, so that it stays where it is. What one
+        # step adds to averages that start from zero: they follow an encoder that learns fast.
+        counts = (counts * (shared.total / wanted)).clamp_min(1) * (1 - self.decay)
         for values in (centres, counts):
             shared.from_first_process(values)
         self._set(centres, counts, centres * counts[:, None])
@@ -221,7 +223,8 @@ class Codebook(nn.Module):
         dead = count < self.revival_threshold * expected
         if dead.any():
             new = shared.draw(int(dead.sum()), self._generator(2)).float()
-            embed[dead], count[dead], total[dead] = new, expected, new * expected
+            kept = self.revival_threshold * expected
+            embed[dead], count[dead], total[dead] = new, kept, new * kept
         self._set(embed, count, total)
         self.num_updates += 1
 
