@@ -25,7 +25,14 @@ if TYPE_CHECKING:
     )
     from hf_genomics.models.phylogpn.phylogenetic_likelihood import f81_log_likelihood
     from hf_genomics.models.phylogpn.phylogeny import Phylogeny
+    from hf_genomics.models.vqdna.configuration_vqdna import VQDNAConfig
     from hf_genomics.models.vqdna.configuration_vqdna_quantizer import VQDNAQuantizerConfig
+    from hf_genomics.models.vqdna.modeling_vqdna import (
+        VQDNAForMaskedLM,
+        VQDNAForSequenceClassification,
+        VQDNAForTokenClassification,
+        VQDNAModel,
+    )
     from hf_genomics.models.vqdna.modeling_vqdna_quantizer import VQDNAQuantizerModel
     from hf_genomics.tokenization_dna import DNATokenizer
 
@@ -42,6 +49,11 @@ __all__ = [
     "PhyloGPNForSequenceClassification",
     "PhyloGPNModel",
     "Phylogeny",
+    "VQDNAConfig",
+    "VQDNAForMaskedLM",
+    "VQDNAForSequenceClassification",
+    "VQDNAForTokenClassification",
+    "VQDNAModel",
     "VQDNAQuantizerConfig",
     "VQDNAQuantizerModel",
     "f81_log_likelihood",

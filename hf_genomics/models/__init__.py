@@ -75,4 +75,14 @@ FAMILIES: tuple[Family, ...] = (
         },
         folder="vqdna",
     ),
+    Family(
+        model_type="vqdna",
+        config="VQDNAConfig",
+        auto_classes={
+            "AutoModel": "VQDNAModel",
+            "AutoModelForMaskedLM": "VQDNAForMaskedLM",
+            "AutoModelForSequenceClassification": "VQDNAForSequenceClassification",
+            "AutoModelForTokenClassification": "VQDNAForTokenClassification",
+        },
+    ),
 )
