@@ -12,7 +12,12 @@ from typer.testing import CliRunner
 from hf_genomics.cli import app
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGES_THAT_RUN = ["phylogpn.md", "phylogenetic_likelihood.md", "vqdna.md"]
+PAGES_THAT_RUN = [
+    "phylogpn.md",
+    "phylogenetic_likelihood.md",
+    "vqdna.md",
+    "vqdna_language_model.md",
+]
 
 
 def page_text(page: str) -> str:

@@ -133,9 +133,8 @@ def test_lora_trains_adapters_and_head_alone(inputs):
 
 
 def test_trained_adapter_is_saved_and_loaded(tmp_path, inputs):
-    model = classifier()
-    model.save_pretrained(tmp_path / "base")
-    adapted = lora(model)
+    classifier().save_pretrained(tmp_path / "base")
+    adapted = lora(AutoModelForSequenceClassification.from_pretrained(tmp_path / "base"))
     train(adapted, inputs, labels=torch.tensor([0, 1, 0, 1]))
     with torch.no_grad():
         expected = adapted(**inputs).logits
@@ -175,9 +174,8 @@ def test_lora_with_gradient_checkpointing(reentrant, inputs):
 
 
 def test_adapters_of_a_language_model(tmp_path, inputs):
-    model = tiny_model()
-    model.save_pretrained(tmp_path / "base")
-    adapted = lora(model, task_type=None)
+    tiny_model().save_pretrained(tmp_path / "base")
+    adapted = lora(VQDNAForMaskedLM.from_pretrained(tmp_path / "base"), task_type=None)
     labels = inputs["input_ids"].masked_fill(inputs["input_ids"] > 3, -100)
     train(adapted, inputs, labels=labels)
     with torch.no_grad():

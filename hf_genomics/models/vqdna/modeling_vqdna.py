@@ -113,6 +113,7 @@ class VQDNAModel(VQDNAPreTrainedModel):
         config.quantizer_config._attn_implementation = "eager"
         # last, because the first parameter of a model says which dtype it is of
         self.quantizer_model = VQDNAQuantizerModel(config.quantizer_config)
+        self._keep_in_fp32_modules_strict = float32_parts(self.quantizer_model)
         self.post_init()
         self._set_frozen(config.freeze_quantizer)
 
@@ -231,17 +232,19 @@ class VQDNAModel(VQDNAPreTrainedModel):
             dtype=x.dtype,
             device=x.device,
         )
-        states, attentions = [x], []
+        states: list[Tensor] = [x]
+        attentions: list[Tensor] = []
         for layer in self.layers:
             x, weights = layer(x, mask, positions, output_attentions=want_attentions)
             states.append(x)
-            attentions.append(weights)
+            if weights is not None:  # fused attention has none to show
+                attentions.append(weights)
         x = states[-1] = self.norm(x)
         return VQDNAModelOutput(
             last_hidden_state=x,
             codes=quantized.codes,
             hidden_states=tuple(states) if want_states else None,
-            attentions=tuple(attentions) if want_attentions else None,
+            attentions=tuple(attentions) if want_attentions and attentions else None,
             quantizer_loss=None if self.config.freeze_quantizer else quantized.loss,
         )
 
@@ -274,6 +277,21 @@ class VQDNAModel(VQDNAPreTrainedModel):
                 f"code_mask must have the shape {tuple(ids.shape[:2])} of the codes, got "
                 f"{tuple(code_mask.shape)}."
             )
+
+
+def float32_parts(quantizer: VQDNAQuantizerModel) -> list[str]:
+    """Patterns of the quantizer's tensors that are float32 in a model of half precision.
+
+    All of them, so that the vocabulary is the same; named so as not to meet the integer counters,
+    of which Transformers would make floats.
+    """
+    names = {name for name, _ in quantizer.named_parameters()}
+    parts = ["quantizer_model.encoder", "quantizer_model.decoder"]
+    if "dropped_code" in names:
+        parts.append("quantizer_model.dropped_code")
+    if any("project_in" in name for name in names):
+        parts += [r"codebooks.\d+.project_in", r"codebooks.\d+.project_out"]
+    return parts
 
 
 @contextmanager

@@ -24,14 +24,6 @@ class VQDNAPreTrainedModel(PreTrainedModel):
     _supports_flash_attn = True
     _supports_attention_backend = True
     _no_split_modules = ["VQDNALayer", "VQDNAEmbeddings", "VQDNAQuantizerBlock"]
-    # The vocabulary is the same whatever the dtype of the model. Named so as not to meet the
-    # quantizer's integer counters, of which this would make floats.
-    _keep_in_fp32_modules_strict = [
-        r"quantizer_model.encoder",
-        r"quantizer_model.decoder",
-        r"quantizer_model.dropped_code",
-        r"codebooks.\d+.project",
-    ]
     # Trainer must divide the loss by the accumulation steps: it is a mean over the batch
     accepts_loss_kwargs = False
 

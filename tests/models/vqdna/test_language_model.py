@@ -4,6 +4,8 @@ import math
 
 import pytest
 import torch
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.masking_utils import flash_attention_mask
 
 from hf_genomics import (
     VQDNAConfig,
@@ -134,6 +136,35 @@ def test_flash_attention_is_declared_and_asked_of_the_transformer_alone():
     model = tiny_model()
     assert model.config._attn_implementation == "sdpa"
     assert model.quantizer_model.config._attn_implementation == "eager"
+
+
+def padding_free_attention(module, query, key, value, attention_mask, **options):
+    """With the inputs and outputs of flash attention: a mask `(B, T)`, and a result `(B, T, H, d)`.
+
+    Rows are attended to without their padding, one by one.
+    """
+    assert options["is_causal"] is False
+    result = torch.zeros_like(query)
+    there = torch.ones(len(query), query.shape[2]) if attention_mask is None else attention_mask
+    for row, kept in enumerate(there.bool()):
+        parts = [x[row : row + 1, :, kept] for x in (query, key, value)]
+        attended = torch.nn.functional.scaled_dot_product_attention(
+            *parts, scale=options["scaling"]
+        )
+        result[row, :, kept] = attended[0]
+    return result.transpose(1, 2), None
+
+
+def test_attention_without_padding_gives_the_same_at_what_is_there():
+    AttentionInterface.register("padding_free", padding_free_attention)
+    AttentionMaskInterface.register("padding_free", flash_attention_mask)
+    model = tiny_model().double()
+    ids, mask = messy_ids(30, 9, 22), mask_of(30, 9, 22)
+    expected = features(model, ids, mask)
+    model.set_attn_implementation("padding_free")
+    found = features(model, ids, mask)
+    there = mask.bool()
+    torch.testing.assert_close(found[there], expected[there], rtol=1e-12, atol=1e-12)
 
 
 def test_turns_depend_on_distances_alone():

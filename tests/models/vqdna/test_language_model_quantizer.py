@@ -46,6 +46,15 @@ def test_a_frozen_quantizer_stays_in_evaluation_mode():
     assert not any(module.training for module in model.quantizer_model.modules())
 
 
+def test_a_frozen_quantizer_is_safe_from_what_is_done_to_it_by_hand():
+    model = tiny_model().train()
+    model.quantizer_model.train().requires_grad_(True)
+    before = state(model)
+    model(**masked_batch(40, 40)).loss.backward()
+    assert all(p.grad is None for p in model.quantizer_model.parameters())
+    assert all(torch.equal(value, before[name]) for name, value in state(model).items())
+
+
 @pytest.mark.parametrize("cls", [VQDNAModel, VQDNAForMaskedLM])
 def test_loading_keeps_the_quantizer_frozen(cls, tmp_path):
     tiny_model(cls).save_pretrained(tmp_path)
@@ -113,8 +122,17 @@ def test_from_quantizer_takes_no_second_quantizer():
         VQDNAModel.from_quantizer(tiny_quantizer(), quantizer_config={})
 
 
-def test_codes_are_the_same_in_bfloat16(tmp_path):
-    model = tiny_model(VQDNAModel)
+@pytest.mark.parametrize(
+    "quantizer",
+    [
+        {},
+        {"codebook_dim": 4, "codebook_distance": "cosine"},
+        {"quantizer_type": "fsq", "fsq_levels": [4, 4]},
+        {"code_dropout": 0.0},
+    ],
+)
+def test_codes_are_the_same_in_bfloat16(tmp_path, quantizer):
+    model = tiny_model(VQDNAModel, quantizer=quantizer)
     ids = random_ids(300, 200)
     codes = model.tokenize(ids)
     model.save_pretrained(tmp_path)
