@@ -31,6 +31,12 @@ import pytest  # noqa: E402
 import torch  # noqa: E402
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Bytes are named by their argument: what gzip packs holds the time, and the two workers of a
+    run, which collect at different times, have to find the same names."""
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.fixture(autouse=True)
 def seed() -> int:
     """Seed every generator before each test; the seed, for tests that make their own generator."""

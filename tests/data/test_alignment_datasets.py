@@ -307,7 +307,7 @@ def nothing_is_left(folder: Path) -> bool:
             "line 6: the row says",
         ),
         (
-            gzip.compress(b"a\ns ref.1 0 1 + 9 A\ns one.1 0 1 + 9 A\n" * 9)[:-9],
+            gzip.compress(b"a\ns ref.1 0 1 + 9 A\ns one.1 0 1 + 9 A\n" * 9, mtime=0)[:-9],
             "breaks off or is dam",
         ),
         (">other\nA\n", "'ref' has no base in any block; the files name other"),
