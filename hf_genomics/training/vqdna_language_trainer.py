@@ -1,0 +1,108 @@
+"""A Trainer that reports what a masked language model of DNA predicts, nucleotides and codes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from transformers import EvalPrediction
+
+from hf_genomics.training.pushing import CompletePushTrainer
+
+IGNORED = -100
+NUM_BASES = 4
+
+
+class VQDNALanguageModelTrainer(CompletePushTrainer):
+    """`Trainer` for a `VQDNAForMaskedLM`, or a model with its outputs.
+
+    With the training loss it logs the means since the last log, over this process, of
+    `nucleotide_loss`, `code_loss_i` of each level (nats) and `accuracy` (share of the masked
+    nucleotides that are predicted right). Evaluation reports the same over the whole split, each
+    masked position counted once, and `perplexity`, the exponential of `nucleotide_loss`: 4 for a
+    guess. Only A, C, G and T compete, for nothing else is ever masked.
+
+    Args:
+        model: the model.
+        args: `TrainingArguments`.
+        kwargs: as for `Trainer`, without `compute_metrics`.
+    """
+
+    def __init__(self, model: Any = None, args: Any = None, **kwargs: Any) -> None:
+        super().__init__(model=model, args=args, compute_metrics=measures, **kwargs)
+        self._sums: defaultdict[str, float] = defaultdict(float)
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, Tensor | Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Tensor | int | None = None,
+    ) -> Any:
+        """As in `Trainer`; remembers what is logged."""
+        loss, outputs = super().compute_loss(model, inputs, True, num_items_in_batch)
+        if model.training:
+            with torch.no_grad():
+                for name, value in measures_of(sums_of(outputs, inputs["labels"]).sum(0)).items():
+                    self._sums[name] += value
+                self._sums["batches"] += 1
+        return (loss, outputs) if return_outputs else loss
+
+    def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
+        """Logs, with the means since the last time beside every training loss."""
+        if "loss" in logs:
+            batches = self._sums.pop("batches", 0.0)
+            logs.update({name: total / batches for name, total in self._sums.items()})
+            self._sums.clear()
+        super().log(logs, *args, **kwargs)
+
+    def prediction_step(
+        self,
+        model: Any,
+        inputs: dict[str, Tensor | Any],
+        prediction_loss_only: bool,
+        ignore_keys: list[str] | None = None,
+    ) -> tuple[Tensor | None, Any, Tensor | None]:
+        """Predictions are the sums of each row, see `sums_of`."""
+        inputs = self._prepare_inputs(inputs)
+        with torch.no_grad(), self.compute_loss_context_manager():
+            outputs = model(**inputs)
+        sums = sums_of(outputs, inputs["labels"])
+        return outputs.loss.detach(), sums, inputs["labels"][:, :1]
+
+
+def sums_of(outputs: Any, labels: Tensor) -> Tensor:
+    """What is predicted of each row: `(B, 3 + Q)` float64.
+
+    Columns: masked nucleotides, those predicted right, their nats, and for each level the nats of
+    the codes there, times the row's masked nucleotides.
+    """
+    logits = outputs.logits[..., :NUM_BASES].float()
+    is_masked = labels != IGNORED
+    count = is_masked.sum(1)
+    right = ((logits.argmax(2) == labels) & is_masked).sum(1)
+    nats = F.cross_entropy(
+        logits.transpose(1, 2), labels, ignore_index=IGNORED, reduction="none"
+    ).sum(1)
+    # a batch's mean, which its rows share by what they have masked
+    codes = count[:, None] * outputs.code_losses[None].float()
+    return torch.cat([torch.stack([count, right, nats], 1), codes], 1).double()
+
+
+def measures_of(sums: Tensor) -> dict[str, float]:
+    """Means from the sums `(3 + Q,)` of `sums_of`."""
+    count, right, nats, *codes = sums.tolist()
+    count = max(count, 1.0)
+    result = {"accuracy": right / count, "nucleotide_loss": nats / count}
+    return result | {f"code_loss_{level}": value / count for level, value in enumerate(codes)}
+
+
+def measures(prediction: EvalPrediction) -> dict[str, float]:
+    """Of a whole split."""
+    sums = torch.from_numpy(np.asarray(prediction.predictions)).sum(0)
+    result = measures_of(sums)
+    return result | {"perplexity": float(np.exp(result["nucleotide_loss"]))}
