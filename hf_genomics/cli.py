@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.core import TyperCommand
 
 from hf_genomics.benchmarks.parameters import (
     Condition,
@@ -315,6 +316,167 @@ def build_alignment_command(
             f"{output}: {counts['sites']} reference bases of {counts['names']} names in "
             f"{counts['rows']} rows, {len(metadata['leaf_names'])} leaves"
         )
+
+
+class ManyValues(TyperCommand):
+    """A command whose `--genomes` and `--held-out` take all words up to the next option."""
+
+    flags = ("--genomes", "--held-out")
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+        repeated: list[str] = []
+        flag = None
+        for word in args:
+            if word.startswith("-"):
+                flag = word if word in self.flags else None
+            elif flag is not None and repeated[-1] != flag:
+                repeated.append(flag)
+            repeated.append(word)
+        return super().parse_args(ctx, repeated)
+
+
+@app.command("export-vocabulary", cls=ManyValues)
+def export_vocabulary_command(
+    model: Annotated[str, typer.Argument(help="Folder or Hub id of a VQDNA model.")],
+    genomes: Annotated[
+        list[str],
+        typer.Option(help="FASTA files, plain or gzip, or data sets with sequences; one or more."),
+    ],
+    output: Annotated[Path, typer.Option(help="Folder to write; must be new or empty.")],
+    held_out: Annotated[
+        list[str] | None,
+        typer.Option(help="Count in these alone: contigs NAME or NAME:START-END; one or more."),
+    ] = None,
+    k: Annotated[int, typer.Option("--k", help="Bases of the k-mers at a code's centre.")] = 7,
+    max_bases: Annotated[int | None, typer.Option(help="Stop after so many bases.")] = None,
+    window: Annotated[int, typer.Option(help="Bases read at a time.")] = 512,
+    batch_size: Annotated[int, typer.Option(help="Windows in a forward pass.")] = 16,
+    device: Annotated[
+        str | None, typer.Option(help="Such as cuda or cpu; a GPU if there is one.")
+    ] = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="No progress bar; there is none in a log.")
+    ] = False,
+) -> None:
+    """Write what each code of a VQDNA quantizer stands for, as tables.
+
+    One Parquet file per level: counts, k-mers, position weight matrices, consensus, partners on
+    the other strand, nearest codes. Beside them the codebooks, codes.json and a card.
+
+    \b
+    hf-genomics export-vocabulary runs/robust --genomes yeast.fa.gz ecoli.fa.gz \\
+        --held-out chrXVI:800000-900000 ecoli:4500000-4600000 --output vocabulary
+    """
+    with user_errors_in_one_line():
+        from hf_genomics.evaluation.vocabulary import export_vocabulary
+
+        codes = export_vocabulary(
+            model,
+            genomes,
+            output,
+            held_out=held_out or (),
+            k=k,
+            max_bases=max_bases,
+            window=window,
+            batch_size=batch_size,
+            device=device,
+            progress=_shows_progress(quiet),
+        )
+        for level in codes["levels"]:
+            typer.echo(
+                f"{output / level['file']}: {level['active']} of {level['codebook_size']} codes "
+                f"in {level['codes_counted']} occurrences"
+            )
+
+
+@app.command("build-dataset")
+def build_dataset_command(
+    name: Annotated[
+        str, typer.Argument(help="Benchmark, as `list_benchmarks()` names it: gue, ...")
+    ],
+    source: Annotated[
+        str, typer.Option(help="Folder, archive or URL of the original files, or a Hub id.")
+    ],
+    output: Annotated[Path, typer.Option(help="Folder to write; must be new or empty.")],
+    config: Annotated[
+        list[str] | None, typer.Option(help="Only this configuration; repeatable.")
+    ] = None,
+    genome: Annotated[
+        list[str] | None,
+        typer.Option(help="FASTA for coordinates; for one class as class=PATH; repeatable."),
+    ] = None,
+    annotation: Annotated[
+        Path | None, typer.Option(help="Repeats of the genome: RepeatMasker .out or GFF.")
+    ] = None,
+    family: Annotated[
+        list[str] | None,
+        typer.Option(help="Only repeats whose class, family or type begins so; repeatable."),
+    ] = None,
+    max_length: Annotated[int, typer.Option(min=1, help="Longest repeat, in bases.")] = 1000,
+    window: Annotated[int, typer.Option(min=1, help="Bases around a variant.")] = 1024,
+    min_barcodes: Annotated[int, typer.Option(min=0, help="MPRA: fewest barcodes of a row.")] = 10,
+    validation_fraction: Annotated[
+        float, typer.Option(help="Share of train set aside where there is no validation split.")
+    ] = 0.1,
+    seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 0,
+    license: Annotated[
+        str | None, typer.Option(help="Of the data, as the Hub spells it; for the card.")
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a data set written before.")
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="No progress bar; there is none in a log.")
+    ] = False,
+) -> None:
+    """Build a benchmark: Parquet, card and provenance in one folder, ready for the Hub.
+
+    \b
+    hf-genomics build-dataset gue --source GUE --output gue
+    hf-genomics build-dataset gue --source GUE --output tata --config prom_core_tata
+    """
+    with user_errors_in_one_line():
+        from hf_genomics.benchmarks.building import build_dataset
+        from hf_genomics.benchmarks.specs import BuildOptions
+
+        built = build_dataset(
+            name,
+            source,
+            output,
+            configs=config or [],
+            options=BuildOptions(
+                genomes=_genomes(genome or []),
+                annotation=annotation,
+                families=tuple(family or []),
+                max_length=max_length,
+                window=window,
+                min_barcodes=min_barcodes,
+                validation_fraction=validation_fraction,
+                seed=seed,
+            ),
+            licence=license,
+            overwrite=overwrite,
+            progress=_shows_progress(quiet),
+        )
+        for task, record in built["configurations"].items():
+            sizes = [f"{split} {sum(rows.values())}" for split, rows in record["rows"].items()]
+            typer.echo(f"{task}: {', '.join(sizes)}")
+        typer.echo(f"{output}: {len(built['configurations'])} configurations")
+
+
+def _genomes(given: list[str]) -> dict[str, Path]:
+    """`PATH` for all classes, `class=PATH` for one; a path may have an equals sign of its own."""
+    genomes: dict[str, Path] = {}
+    for text in given:
+        label, sign, path = text.partition("=")
+        if not sign or Path(text).exists():
+            label, path = "", text
+        if not Path(path).is_file():
+            raise ValueError(f"There is no file {path} (--genome).")
+        if label in genomes:
+            raise ValueError(f"--genome was given twice{f' for {label!r}' if label else ''}.")
+        genomes[label] = Path(path)
+    return genomes
 
 
 def _shows_progress(quiet: bool) -> bool:
