@@ -11,6 +11,8 @@ from hf_genomics.models import FAMILIES
 from hf_genomics.registration import register_when_imported
 
 if TYPE_CHECKING:
+    from hf_genomics.benchmarks.loading import load_benchmark
+    from hf_genomics.benchmarks.registry import list_benchmarks
     from hf_genomics.evaluation.variant_effects.scoring import score_variants
     from hf_genomics.models.hyperbolic_cnn.configuration_hyperbolic_cnn import HyperbolicCNNConfig
     from hf_genomics.models.hyperbolic_cnn.modeling_hyperbolic_cnn import (
@@ -57,6 +59,8 @@ __all__ = [
     "VQDNAQuantizerConfig",
     "VQDNAQuantizerModel",
     "f81_log_likelihood",
+    "list_benchmarks",
+    "load_benchmark",
     "score_variants",
 ]
 
@@ -64,6 +68,8 @@ _MODULES = {
     "DNATokenizer": "hf_genomics.tokenization_dna",
     "Phylogeny": "hf_genomics.models.phylogpn.phylogeny",
     "f81_log_likelihood": "hf_genomics.models.phylogpn.phylogenetic_likelihood",
+    "list_benchmarks": "hf_genomics.benchmarks.registry",
+    "load_benchmark": "hf_genomics.benchmarks.loading",
     "score_variants": "hf_genomics.evaluation.variant_effects.scoring",
 }
 for _family in FAMILIES:

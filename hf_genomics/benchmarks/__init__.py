@@ -1,1 +1,1 @@
-"""Benchmark data sets: the simulator and the folders it writes."""
+"""Benchmark data sets: builders, the simulator, and the folders they write."""

@@ -5,6 +5,8 @@ import json
 import os
 import shutil
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -58,16 +60,29 @@ def write_dataset(
             function did not write.
     """
     path = Path(path).absolute()
+    with written_aside(path, overwrite=overwrite) as aside:
+        _fill(aside, dataset, facts)
+    return path
+
+
+@contextmanager
+def written_aside(path: Path, *, overwrite: bool) -> Iterator[Path]:
+    """An empty folder that becomes `path` at the end, or disappears if there is an error.
+
+    Raises:
+        ValueError: as `check_target`.
+    """
+    path = path.absolute()
     check_target(path, overwrite=overwrite)
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.writing-{os.getpid()}")
     shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir()
     try:
-        _fill(aside, dataset, facts)
+        yield aside
         _move_into_place(aside, path)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-    return path
 
 
 def check_target(path: Path, *, overwrite: bool) -> None:

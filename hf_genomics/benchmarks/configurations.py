@@ -1,0 +1,148 @@
+"""A configuration as it was read, and what the card and the provenance file say of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from datasets import ClassLabel, Dataset, DatasetDict, concatenate_datasets
+
+from hf_genomics.data.alignment_files import sha256_of
+from hf_genomics.data.split_files import SPLITS
+
+from .duplicates import count_duplicates
+from .labelled_rows import checked_labels, checked_sequences, content_digest, split_dataset
+from .specs import TaskSpec
+from .table_sources import SplitTables
+
+
+@dataclass
+class Configuration:
+    """Splits of one configuration with what was found while they were read.
+
+    Attributes:
+        task: what it is.
+        dataset: splits with `sequence`, `label` and perhaps other columns.
+        sources: the files it was made from, by the name that the provenance file gives them.
+        notes: sentences for the card.
+        counts: numbers for the provenance file.
+    """
+
+    task: TaskSpec
+    dataset: DatasetDict
+    sources: dict[str, Path] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    counts: dict[str, Any] = field(default_factory=dict)
+
+
+def read_configuration(task: TaskSpec, tables: SplitTables) -> Configuration:
+    """A configuration from tables with the columns `sequence` and `label`.
+
+    Raises:
+        ValueError: A column is missing, a split is empty, or a row has no DNA or no label of the
+            task; the message names file and row.
+    """
+    parts: dict[str, list[Any]] = {}
+    for split, where, table in tables.read("sequence", "label"):
+        require_rows(len(table), where)
+        columns = {
+            "sequence": checked_sequences(table.column("sequence"), where),
+            "label": checked_labels(table.column("label").to_pylist(), task, where),
+        }
+        parts.setdefault(split, []).append(split_dataset(columns, task))
+    dataset = in_order({split: concatenate_datasets(rows) for split, rows in parts.items()})
+    return Configuration(task, dataset, named_files(tables))
+
+
+def require_rows(count: int, where: object) -> None:
+    """Raises ValueError for an empty table."""
+    if count == 0:
+        raise ValueError(f"{where} has no rows; a split cannot be empty: leave the file out.")
+
+
+def in_order(splits: dict[str, Any]) -> DatasetDict:
+    """The splits as train, validation, test, then others."""
+    order = [*(split for split in SPLITS if split in splits), *sorted(set(splits) - set(SPLITS))]
+    return DatasetDict({split: splits[split] for split in order})
+
+
+def named_files(tables: SplitTables) -> dict[str, Path]:
+    """Files of a configuration by their path below the source."""
+    root = tables.root
+    if root is None:
+        return {}
+    return {
+        file.relative_to(root).as_posix(): file for files in tables.files.values() for file in files
+    }
+
+
+def describe(configuration: Configuration) -> dict[str, Any]:
+    """The entry of the provenance file: counts, lengths, duplicates, checksums."""
+    task, dataset = configuration.task, configuration.dataset
+    sequences = {split: table_of(rows).column("sequence") for split, rows in dataset.items()}
+    letters = {split: _other_letters(column) for split, column in sequences.items()}
+    record: dict[str, Any] = {
+        "rows": {split: _label_counts(rows, task) for split, rows in dataset.items()},
+        "lengths": {split: _lengths(column) for split, column in sequences.items()},
+        "rows_with_other_letters_than_acgt": letters,
+        "duplicates": count_duplicates(dataset),
+        "content_sha256": {
+            split: content_digest(rows["sequence"], rows["label"])
+            for split, rows in dataset.items()
+        },
+        "sources": {name: sha256_of(path) for name, path in sorted(configuration.sources.items())},
+    }
+    if configuration.counts:
+        record["counts"] = configuration.counts
+    record["notes"] = [*configuration.notes, *_comparison(record, task)]
+    return record
+
+
+def table_of(rows: Dataset) -> pa.Table:
+    """The rows as a table, in their order, with the types that `datasets` reads back."""
+    table: pa.Table = rows.with_format("arrow")[:]
+    return table.cast(rows.features.arrow_schema)
+
+
+def _comparison(record: dict[str, Any], task: TaskSpec) -> list[str]:
+    """Where the data are, and where they are not, those that were published."""
+    notes = []
+    missing = [split for split in task.rows if split not in record["rows"]]
+    missing += [s for s in SPLITS if s not in record["rows"] and s not in missing]
+    if missing:
+        notes.append(f"without {' and '.join(missing)}, which the source did not hold")
+    for split, known in task.rows.items():
+        found = sum(record["rows"].get(split, {}).values())
+        if found and found != known:
+            notes.append(f"{split} has {found} rows, the published one {known}")
+    compared = {s: record["content_sha256"].get(s) for s in task.sha256}
+    same = [s for s, digest in compared.items() if digest == task.sha256[s]]
+    other = [s for s, digest in compared.items() if digest and digest != task.sha256[s]]
+    if same:
+        notes.append(f"rows of {', '.join(same)} equal those of the copy whose checksum is known")
+    if other:
+        notes.append(
+            f"rows of {', '.join(other)} differ from those of the copy whose checksum is known"
+        )
+    return notes
+
+
+def _label_counts(rows: Any, task: TaskSpec) -> dict[str, int]:
+    label = rows.features["label"]
+    if isinstance(label, ClassLabel):
+        seen = Counter(rows["label"])
+        return {name: seen[index] for index, name in enumerate(label.names)}
+    return {"all": len(rows)}
+
+
+def _lengths(column: pa.ChunkedArray) -> list[int]:
+    ends = pc.min_max(pc.utf8_length(column)).as_py()
+    return [ends["min"], ends["max"]]
+
+
+def _other_letters(column: pa.ChunkedArray) -> int:
+    return int(pc.sum(pc.match_substring_regex(column, "[^ACGT]")).as_py() or 0)

@@ -1,0 +1,77 @@
+"""`load_benchmark`: a configuration of a benchmark in memory."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from datasets import DatasetDict, load_dataset
+
+from .building import read_checked, wanted_tasks
+from .configurations import in_order
+from .registry import find_benchmark
+from .specs import BuildOptions
+from .table_sources import opened
+from .writing import PROVENANCE
+
+
+def load_benchmark(
+    name: str, config: str | None = None, source: str | Path | None = None, **options: Any
+) -> DatasetDict:
+    """One configuration of a benchmark.
+
+        load_benchmark("gue", "prom_core_tata", "path/to/GUE")
+
+    Args:
+        name: of the benchmark, see `list_benchmarks()`.
+        config: of the configuration; may be left out where the source holds one.
+        source: the original files, an archive or URL of them, a folder that
+            `hf-genomics build-dataset` wrote, or the id of a copy on the Hub. The known copy on the
+            Hub if none is given.
+        **options: fields of `BuildOptions`, such as `genomes`, `annotation`, `seed`.
+
+    Returns:
+        Splits `train`, `validation` and `test`, as far as the source has them, with the columns
+        `sequence` and `label`.
+
+    Raises:
+        ValueError: There is no such benchmark or configuration, the source does not hold it, or
+            there is no known copy and none was named.
+        TypeError: An option is unknown.
+    """
+    benchmark = find_benchmark(name)
+    spec = benchmark.SPEC
+    if source is None:
+        if not spec.hub_ids:
+            raise ValueError(
+                f"No copy of {spec.name} on the Hub is known; name a source. {spec.source_help}"
+            )
+        source = spec.hub_ids[0]
+    build_options = BuildOptions(**options)
+    with opened(source, spec) as place:
+        if isinstance(place, Path) and _was_built(place, spec.name):
+            return _load_built(place, name, None if config is None else spec.task(config).name)
+        asked = [] if config is None else [config]
+        tasks = wanted_tasks(benchmark, place, asked, build_options)
+        if len(tasks) > 1:
+            names = ", ".join(task.name for task in tasks)
+            raise ValueError(f"{source} holds {len(tasks)} configurations; choose one of {names}.")
+        return read_checked(benchmark, tasks[0], place, build_options).dataset
+
+
+def _was_built(folder: Path, name: str) -> bool:
+    record = folder / PROVENANCE
+    return record.is_file() and json.loads(record.read_text("utf-8")).get("benchmark") == name
+
+
+def _load_built(folder: Path, name: str, config: str | None) -> DatasetDict:
+    held = list(json.loads((folder / PROVENANCE).read_text("utf-8"))["configurations"])
+    if config is None and len(held) > 1:
+        raise ValueError(
+            f"{folder} holds {len(held)} configurations; choose one of {', '.join(held)}."
+        )
+    config = config or held[0]
+    if config not in held:
+        raise ValueError(f"{folder} does not hold {config}; it has {', '.join(held)}.")
+    return in_order(dict(load_dataset(str(folder), config)))
