@@ -43,8 +43,9 @@ class Probe:
 def linear_probe(features: Floats, labels: Names, groups: Names, *, seed: int = 0) -> Probe:
     """Multinomial logistic regression on genomes of other Pango lineages than it was fitted to.
 
-    Features are standardised, and the strength of the L2 penalty is chosen, on the genomes of the
-    training folds alone; the choice is made by folds that keep Pango lineages apart too.
+    Labels weigh the same, however many genomes they have. Features are standardised, and the
+    strength of the L2 penalty is chosen, on the genomes of the training folds alone; the choice is
+    made by folds that keep Pango lineages apart too.
 
     Args:
         features: `(n, D)`.
@@ -167,7 +168,7 @@ def _predict(train: Floats, labels: Names, test: Floats, strengths: Sequence[flo
     train, test = train @ directions.T, test @ directions.T
     said = []
     for strength in strengths:
-        probe = LogisticRegression(C=strength, max_iter=1000)
+        probe = LogisticRegression(C=strength, class_weight="balanced", max_iter=1000)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # weak penalties lose in any case
             said.append(probe.fit(train, labels).predict(test))

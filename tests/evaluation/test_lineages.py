@@ -128,8 +128,9 @@ def test_rotation_into_the_span_of_the_rows_changes_no_prediction():
     scaled = [(part - train.mean(0)) / train.std(0) for part in (train, test)]
     for strength in (0.001, 0.1, 10.0):
         (found,) = predict(train, labels, test, [strength])
-        plain = LogisticRegression(C=strength, max_iter=1000).fit(scaled[0], labels)
-        assert (found == plain.predict(scaled[1])).mean() > 0.99
+        plain = LogisticRegression(C=strength, class_weight="balanced", max_iter=1000)
+        plain.fit(scaled[0], labels)
+        assert (found == plain.predict(scaled[1])).mean() >= 0.98  # both stop short of the optimum
 
 
 def test_features_that_are_constant_do_no_harm():
