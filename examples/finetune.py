@@ -15,6 +15,9 @@ A killed run goes on, to the same weights, when its command is repeated with
 --resume_from_checkpoint true, which also serves the first start: where there is no checkpoint,
 training begins anew. The resumed run must have the same arguments and number of processes.
 
+--lora trains low-rank changes of the weights and the head alone. The saved model has them merged,
+and the folder lora in --output_dir has them by themselves.
+
 docs/finetuning.md has the formats of tables and labels, and what the files of results hold.
 """
 
@@ -36,6 +39,7 @@ from hf_genomics.training.checkpoint_labels import with_labels_of
 from hf_genomics.training.checkpoints import checkpoint_to_resume
 from hf_genomics.training.finetuning import build_model, data_summary, selection_metric
 from hf_genomics.training.input_checks import check_sequences
+from hf_genomics.training.low_rank import merge_lora, with_lora
 from hf_genomics.training.processes import leave_process_group
 from hf_genomics.training.trainer import GenomicsTrainer
 from hf_genomics.training.user_errors import user_errors_in_one_line
@@ -58,6 +62,14 @@ def prepare() -> tuple[GenomicsTrainer, DatasetDict, str | None, ModelArguments,
 
     dataset = data_args.load(training_args.seed)
     model, tokenizer = build_model(model_args, dataset, data_args.max_length, data_args.cache_dir)
+    if model_args.lora:
+        model = with_lora(
+            model,
+            rank=model_args.lora_rank,
+            alpha=model_args.lora_alpha,
+            dropout=model_args.lora_dropout,
+            target_modules=model_args.lora_target_modules,
+        )
     set_on_invalid(tokenizer, data_args.on_invalid)
     limit = length_limit(model.config, data_args.max_length)
     check_sequences(dataset, tokenizer, limit, truncation=data_args.truncation)
@@ -102,6 +114,10 @@ def train_and_report(
     results = {}
     if training_args.do_train:
         trained = trainer.train(resume_from_checkpoint=checkpoint)
+        if model_args.lora:
+            first = trainer.is_world_process_zero()
+            model = merge_lora(trainer.model, output_dir / "lora", save=first)
+            trainer.model = trainer.model_wrapped = model
         trainer.save_model()  # the best epoch's: the Trainer has loaded it
         trainer.save_state()
         results = {

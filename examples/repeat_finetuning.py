@@ -5,7 +5,8 @@
         --models S= M=multi_curvature=true Euclidean=geometry=euclidean \\
         --output_dir runs/gue --report docs/results/gue_paper
 
-A model is NAME=CONFIG_OVERRIDES, as examples/finetune.py takes them. Every run is that script in a
+A model is NAME=CONFIG_OVERRIDES, as examples/finetune.py takes them, or, by --model_paths, the
+NAME=FOLDER of a trained one to start from. Every run is that script in a
 process of its own, in a folder of its own; a run that is done is not repeated, so the command goes
 on where it was stopped. `--report` names the two files that are written at the end: every run's
 scores, command and commit as .json, mean and standard deviation over the seeds as .md. What follows
@@ -36,14 +37,17 @@ class Run:
     config: str
     recipe: str
     seed: int
+    path: str = ""  # of a trained model, in place of overrides
 
     def folder(self, root: Path) -> Path:
         return root / self.recipe / self.config / f"{self.model}-{self.seed}"
 
     def command(self, dataset_name: str, root: Path, extra: list[str]) -> list[str]:
+        model = ["--model_type", "hyperbolic_cnn", "--config_overrides", self.config_overrides]
+        if self.path:
+            model = ["--model_name_or_path", self.path]
         return [
-            *(sys.executable, str(FINETUNE), "--model_type", "hyperbolic_cnn"),
-            *("--config_overrides", self.config_overrides, "--recipe", self.recipe),
+            *(sys.executable, str(FINETUNE), *model, "--recipe", self.recipe),
             *("--dataset_name", dataset_name, "--dataset_config_name", self.config),
             *("--seed", str(self.seed), "--output_dir", str(self.folder(root))),
             *("--resume_from_checkpoint", "true", *extra),
@@ -53,10 +57,12 @@ class Run:
 def main() -> None:
     args, extra = parse_arguments(sys.argv[1:])
     root = Path(args.output_dir)
+    models = [(name, overrides, "") for name, overrides in args.models]
+    models += [(name, "", path) for name, path in args.model_paths]
     runs = [
-        Run(model, overrides, config, recipe, seed)
-        for recipe, seed, config, (model, overrides) in product(
-            args.recipes, args.seeds, args.configs, args.models
+        Run(name, overrides, config, recipe, seed, path)
+        for recipe, seed, config, (name, overrides, path) in product(
+            args.recipes, args.seeds, args.configs, models
         )
     ]
     if args.report_only:
@@ -84,10 +90,17 @@ def parse_arguments(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
     parser.add_argument(
         "--models",
-        nargs="+",
+        nargs="*",
         type=lambda text: tuple(text.split("=", 1)),
         default=[("S", ""), ("Euclidean", "geometry=euclidean")],
         help="NAME=CONFIG_OVERRIDES",
+    )
+    parser.add_argument(
+        "--model_paths",
+        nargs="*",
+        type=lambda text: tuple(text.split("=", 1)),
+        default=[],
+        help="NAME=FOLDER or NAME=HUB_ID of trained models; --models without a name for these only",
     )
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
     parser.add_argument("--output_dir", required=True, help="one folder per run in here")

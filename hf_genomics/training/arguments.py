@@ -57,6 +57,19 @@ class ModelArguments:
         default=False,
         metadata={"help": "Start a new head where the checkpoint's does not fit the labels."},
     )
+    lora: bool = field(
+        default=False,
+        metadata={"help": "Train LoRA layers and the head alone; the saved model has them merged."},
+    )
+    lora_rank: int = field(default=8, metadata={"help": "Rank of the LoRA layers."})
+    lora_alpha: float = field(
+        default=16.0, metadata={"help": "LoRA layers count lora_alpha / lora_rank times."}
+    )
+    lora_dropout: float = field(default=0.05, metadata={"help": "Dropout before LoRA layers."})
+    lora_target_modules: list[str] = field(
+        default_factory=list,
+        metadata={"help": "Names of the layers to adapt. Default: those of the model's family."},
+    )
 
 
 @dataclass
@@ -210,6 +223,8 @@ def parse_arguments(
         parser.error("give one of --model_name_or_path and --model_type")
     if model.config_overrides and model.model_type is None:
         parser.error("--config_overrides needs --model_type; a trained model keeps its own shape")
+    if model.lora and not training.do_train:
+        parser.error("--lora is a way to train; leave it out with --do_train false")
     if (data.dataset_name is None) == (data.train_file is None):
         parser.error("give one of --dataset_name and --train_file")
     if named.output_dir is None:

@@ -1,0 +1,84 @@
+"""LoRA (Hu et al., ICLR 2022, arXiv 2106.09685) for `examples/finetune.py`, by PEFT.
+
+A product of two narrow matrices is added to each adapted layer, and it alone and the head are
+trained. At the end it is added to the weights, so that the model is saved as any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedModel
+
+# What is adapted, and what is trained whole because training moves it besides.
+TARGETS: dict[str, tuple[list[str], list[str]]] = {
+    "vqdna": (
+        ["q_proj", "k_proj", "v_proj", "o_proj", "up_proj", "down_proj"],  # not the quantizer
+        ["classifier"],
+    ),
+    "kmer_transformer": (
+        ["q_proj", "k_proj", "v_proj", "o_proj", "up_proj", "down_proj"],
+        ["classifier"],
+    ),
+    "phylogpn": (["symmetric", "antisymmetric"], ["classifier"]),
+    "hyperbolic_cnn": (["space"], ["norm", "classifier"]),  # batch norms have running statistics
+}
+
+
+def with_lora(
+    model: PreTrainedModel,
+    *,
+    rank: int = 8,
+    alpha: float = 16.0,
+    dropout: float = 0.05,
+    target_modules: Sequence[str] = (),
+) -> Any:
+    """The model with LoRA layers, a `PeftModel`: they and the head are trained.
+
+    Args:
+        model: a sequence classifier.
+        rank: of the products, r.
+        alpha: the products are added `alpha / rank` times.
+        dropout: of what enters the products.
+        target_modules: names of the layers to adapt; by default those of the model's family, and
+            for other families what PEFT knows.
+
+    Raises:
+        ValueError: PEFT is not installed; the rank is under 1; or no layer has such a name.
+    """
+    try:
+        from peft import LoraConfig, TaskType, get_peft_model
+    except ImportError as error:
+        raise ValueError("LoRA needs PEFT: pip install 'hf_genomics[peft]'.") from error
+
+    if rank < 1:
+        raise ValueError(f"the rank of LoRA is {rank}; give 1 or more, such as 8.")
+    targets, whole = TARGETS.get(model.config.model_type, (None, None))
+    if model.config.model_type == "hyperbolic_cnn" and model.config.geometry == "euclidean":
+        targets = ["conv", "linear"]
+    options = LoraConfig(
+        task_type=TaskType.SEQ_CLS,
+        r=rank,
+        lora_alpha=alpha,
+        lora_dropout=dropout,
+        target_modules=[*target_modules] or targets,
+        modules_to_save=whole,
+    )
+    return get_peft_model(model, options)
+
+
+def merge_lora(model: Any, folder: str | Path, *, save: bool = True) -> PreTrainedModel:
+    """The trained model without LoRA layers: their products are in its weights.
+
+    Args:
+        model: of `with_lora`.
+        folder: where the layers alone are saved, a few megabytes; `PeftModel.from_pretrained` puts
+            them on the model that training began with.
+        save: False for a process that writes nothing.
+    """
+    if save:
+        model.save_pretrained(str(folder))
+    merged: PreTrainedModel = model.merge_and_unload()
+    return merged
