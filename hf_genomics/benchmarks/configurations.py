@@ -39,18 +39,32 @@ class Configuration:
     counts: dict[str, Any] = field(default_factory=dict)
 
 
-def read_configuration(task: TaskSpec, tables: SplitTables) -> Configuration:
+def read_configuration(
+    task: TaskSpec, tables: SplitTables, sequence_column: tuple[str, ...] = ("sequence",)
+) -> Configuration:
     """A configuration from tables with the columns `sequence` and `label`.
+
+    Args:
+        task: what the labels are.
+        tables: where the rows are.
+        sequence_column: names that the column of sequences may have, the usual one first.
 
     Raises:
         ValueError: A column is missing, a split is empty, or a row has no DNA or no label of the
             task; the message names file and row.
     """
     parts: dict[str, list[Any]] = {}
-    for split, where, table in tables.read("sequence", "label"):
+    usual, *others = sequence_column
+    needed = ["label"] if others else [usual, "label"]
+    for split, where, table in tables.read(*needed, optional=sequence_column):
         require_rows(len(table), where)
+        present = [name for name in sequence_column if name in table.column_names]
+        if not present:
+            raise ValueError(
+                f"{where} has no column {usual!r}; rename the column of sequences to {usual!r}."
+            )
         columns = {
-            "sequence": checked_sequences(table.column("sequence"), where),
+            "sequence": checked_sequences(table.column(present[0]), where),
             "label": checked_labels(table.column("label").to_pylist(), task, where),
         }
         parts.setdefault(split, []).append(split_dataset(columns, task))

@@ -36,7 +36,7 @@ def read_table(path: Path, required: Sequence[str], optional: Sequence[str] = ()
             f"{path} has no column {missing[0]!r}; its columns are {', '.join(present)}. "
             f"Rename the column that holds it to {missing[0]!r}."
         )
-    wanted = [*required, *(name for name in optional if name in present)]
+    wanted = list(dict.fromkeys([*required, *(name for name in optional if name in present)]))
     if table_suffix(path) == ".parquet":
         # A file knows its own columns; a folder would be searched for more of them.
         return pq.ParquetFile(path).read(columns=wanted).select(wanted)

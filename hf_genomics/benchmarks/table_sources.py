@@ -9,7 +9,7 @@ import tempfile
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -102,10 +102,12 @@ class SplitTables:
     files: dict[str, list[Path]] = field(default_factory=dict)
     hub: tuple[str, str] | None = None
 
-    def read(self, *columns: str) -> Iterator[tuple[str, str, pa.Table]]:
-        """Yields split, what to call the table in an error, and the table."""
+    def read(
+        self, *columns: str, optional: Sequence[str] = ()
+    ) -> Iterator[tuple[str, str, pa.Table]]:
+        """Yields split, what to call the table in an error, and the table with these columns."""
         if self.hub is not None:
-            yield from _from_hub(*self.hub, columns)
+            yield from _from_hub(*self.hub, columns, optional)
             return
         for split, files in self.files.items():
             if len(files) > 1 and any(table_suffix(file) != ".parquet" for file in files):
@@ -114,7 +116,7 @@ class SplitTables:
                     "meant? Leave one."
                 )
             for file in files:
-                yield split, str(file), read_table(file, columns)
+                yield split, str(file), read_table(file, columns, optional)
 
 
 def find_tables(spec: BenchmarkSpec, source: Source) -> dict[str, SplitTables]:
@@ -160,7 +162,7 @@ def find_tables(spec: BenchmarkSpec, source: Source) -> dict[str, SplitTables]:
 
 
 def _from_hub(
-    name: str, config: str, columns: tuple[str, ...]
+    name: str, config: str, columns: tuple[str, ...], optional: Sequence[str]
 ) -> Iterator[tuple[str, str, pa.Table]]:
     from datasets import load_dataset, load_dataset_builder
 
@@ -175,7 +177,9 @@ def _from_hub(
                 f"{where} has no column {missing[0]!r}; its columns are "
                 f"{', '.join(rows.column_names)}."
             )
-        yield canonical_split(str(split)), where, rows.data.table.select(list(columns))
+        held = [column for column in optional if column in rows.column_names]
+        wanted = list(dict.fromkeys([*columns, *held]))
+        yield canonical_split(str(split)), where, rows.data.table.select(wanted)
 
 
 def task_tables(spec: BenchmarkSpec, task: TaskSpec, source: Source) -> SplitTables:

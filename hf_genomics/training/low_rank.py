@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from torch import nn
 from transformers import PreTrainedModel
 
 # What is adapted, and what is trained whole because training moves it besides.
@@ -58,15 +59,32 @@ def with_lora(
     targets, whole = TARGETS.get(model.config.model_type, (None, None))
     if model.config.model_type == "hyperbolic_cnn" and model.config.geometry == "euclidean":
         targets = ["conv", "linear"]
+    targets = [*target_modules] or targets
+    if targets is not None:
+        _require_layers(model, targets)
     options = LoraConfig(
         task_type=TaskType.SEQ_CLS,
         r=rank,
         lora_alpha=alpha,
         lora_dropout=dropout,
-        target_modules=[*target_modules] or targets,
+        target_modules=targets,
         modules_to_save=whole,
     )
     return get_peft_model(model, options)
+
+
+def _require_layers(model: PreTrainedModel, names: Sequence[str]) -> None:
+    layers = {
+        name.rpartition(".")[2]
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear | nn.Conv1d)
+    }
+    missing = sorted({*names} - layers)
+    if missing:
+        raise ValueError(
+            f"no layer of {type(model).__name__} is named {', '.join(missing)}; its linear layers "
+            f"and convolutions are named {', '.join(sorted(layers))}."
+        )
 
 
 def merge_lora(model: Any, folder: str | Path, *, save: bool = True) -> PreTrainedModel:

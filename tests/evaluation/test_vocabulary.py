@@ -298,6 +298,21 @@ def test_held_out_stretches_are_what_is_counted(tmp_path):
     assert part["data"]["held_out"] == ["a:100-200"]
 
 
+def test_stretches_with_a_gap_between_them_are_not_joined(tmp_path):
+    sequence = random_sequence(400)
+    fasta = write_fasta(tmp_path / "x.fa.gz", a=sequence)
+    apart = write_fasta(tmp_path / "y.fa.gz", a=sequence[50:150], b=sequence[200:290])
+    codes = [
+        export_vocabulary(quantizer(), [file], tmp_path / name, k=3, window=WINDOW, **options)
+        for file, name, options in (
+            (fasta, "v", {"held_out": ["a:50-150", "a:200-290"]}),
+            (apart, "w", {}),
+        )
+    ]
+    assert codes[0]["levels"] == codes[1]["levels"]
+    assert codes[0]["data"]["sequence_sha256"] == codes[1]["data"]["sequence_sha256"]
+
+
 def test_a_language_model_and_a_folder_give_the_vocabulary_of_their_quantizer(tmp_path):
     fasta = write_fasta(tmp_path / "x.fa.gz", a=random_sequence(200))
     model = quantizer()

@@ -162,6 +162,6 @@ def test_what_cannot_be_adapted_is_an_error(data, tmp_path):
     printed = run(FINETUNE, *start, "--lora", "--lora_rank", "0", fails_by=2).stderr
     assert "the rank of LoRA is 0" in printed
     printed = run(FINETUNE, *start, "--lora", "--lora_target_modules", "query", fails_by=2).stderr
-    assert "query" in printed
+    assert "no layer of VQDNAForSequenceClassification is named query" in printed
     printed = run(FINETUNE, *start, "--lora", "--do_train", "false", fails_by=2).stderr
     assert "--lora is a way to train" in printed
