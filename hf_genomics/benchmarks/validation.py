@@ -1,0 +1,68 @@
+"""A validation split where a benchmark has none, and an order of rows in which classes are mixed.
+
+Both follow from a checksum of each row's sequence: the same rows are chosen whatever the order or
+format of the source, and copies of a sequence come to the same side.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+from datasets import DatasetDict
+
+from .configurations import in_order
+
+RULE = (
+    "validation is the {percent:g} % of each class of train whose SHA-256 of `seed:sequence`, seed "
+    "{seed}, is smallest"
+)
+
+
+def row_digests(sequences: Sequence[str], seed: int) -> list[bytes]:
+    """A checksum for each sequence, which stands for a random number."""
+    return [hashlib.sha256(f"{seed}:{sequence}".encode()).digest() for sequence in sequences]
+
+
+def mixed_order(sequences: Sequence[str], seed: int) -> list[int]:
+    """Numbers of the rows in the order of their checksums; equal sequences keep their order."""
+    digests = row_digests(sequences, seed)
+    return sorted(range(len(digests)), key=lambda row: digests[row])
+
+
+def set_validation_aside(
+    dataset: DatasetDict, fraction: float, seed: int
+) -> tuple[DatasetDict, str]:
+    """`dataset` with a part of `train` as `validation`, and a sentence that says how.
+
+    Raises:
+        ValueError: `fraction` is not between 0 and 1, or a class has too few rows for it.
+    """
+    if not 0 < fraction < 1:
+        raise ValueError(
+            f"validation_fraction is {fraction}; give a number between 0 and 1, the share of the "
+            "training rows to set aside (--validation_fraction)."
+        )
+    rows = dataset["train"]
+    labels: list[Any] = list(rows["label"])
+    digests = row_digests(rows["sequence"], seed)
+    chosen: list[int] = []
+    for label in sorted(set(labels)):
+        own = [row for row, other in enumerate(labels) if other == label]
+        count = round(fraction * len(own))
+        if not 0 < count < len(own):
+            name = rows.features["label"].int2str(label)
+            raise ValueError(
+                f"validation_fraction {fraction} of the {len(own)} training rows of class {name!r} "
+                "leaves one side empty; choose another share."
+            )
+        last = sorted(digests[row] for row in own)[count - 1]
+        chosen += [row for row in own if digests[row] <= last]
+    aside = set(chosen)
+    parts = {
+        **dataset,
+        "train": rows.select([row for row in range(len(rows)) if row not in aside]),
+        "validation": rows.select(sorted(chosen)),
+    }
+    return in_order(parts), RULE.format(percent=100 * fraction, seed=seed)
