@@ -139,7 +139,7 @@ def _duplicates(records: dict[str, Any]) -> str:
         [
             "## Duplicates",
             "",
-            "Rows whose sequence stands more than once. None was removed.",
+            "Rows whose sequence stands more than once. They are all still here.",
             "",
             *lines,
         ]

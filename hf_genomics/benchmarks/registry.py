@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import Protocol
 
-from . import genomic_benchmarks, gue
+from . import genomic_benchmarks, gue, teb, teb_like
 from .configurations import Configuration
 from .specs import BenchmarkSpec, BuildOptions, TaskSpec
 from .table_sources import Source
@@ -25,7 +25,7 @@ class Benchmark(Protocol):
         ...
 
 
-_MODULES: tuple[Benchmark, ...] = (gue, genomic_benchmarks)
+_MODULES: tuple[Benchmark, ...] = (gue, genomic_benchmarks, teb, teb_like)
 _BY_NAME = {module.SPEC.name: module for module in _MODULES}
 
 
