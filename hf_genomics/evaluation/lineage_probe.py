@@ -131,8 +131,8 @@ def probe_scores(probes: Mapping[str, Probe], baseline: str) -> dict[str, dict[s
 def _best_strength(features: Floats, labels: Names, groups: Names, seed: int) -> float:
     """The strength with the best macro-F1 on inner folds, the strongest penalty of several.
 
-    A label that only the tested inner fold has cannot be told, whatever the penalty: its genomes are
-    left out of the score.
+    A label that only the tested inner fold has cannot be told, whatever the penalty: its genomes
+    are left out of the score.
     """
     folds = group_folds(labels, groups, INNER_FOLDS, seed)
     predictions = np.empty((len(STRENGTHS), len(labels)), labels.dtype)
