@@ -165,21 +165,18 @@ def publish(work: list[tuple[Entry, Destination]], *, dry_run: bool) -> None:
 def build(entry: Entry, exports: Path) -> dict[str, Content]:
     """The checked files of one repository; says what they are."""
     from hf_genomics.hub.dataset_folders import export_dataset
-    from hf_genomics.hub.export import export_model, file_list, model_type_of
+    from hf_genomics.hub.export import export_model, file_list, template_of
 
     typer.echo(f"{entry.repo_id}: building from {entry.folder}")
     files: dict[str, Content]
     if entry.kind == "dataset":
         files = export_dataset(entry.folder, entry.repo_id)
     else:
-        template = TEMPLATES / f"{model_type_of(entry.folder)}.md"
-        if not template.is_file():
-            raise PublishingError(f"There is no card for this kind of model: {template.name}.")
         exported = export_model(
             entry.folder,
             entry.options.get("output") or exports,
             repo_id=entry.repo_id,
-            template=template,
+            template=template_of(entry.folder, TEMPLATES),
             license_file=LICENSE,
             repeats=entry.options.get("repeat", []),
         )

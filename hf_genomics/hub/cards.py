@@ -118,8 +118,8 @@ def example_of(card: str) -> str:
 
 
 def rows_table(results: dict[str, Any]) -> str:
-    """Rows (of an alignment: sites) of every split, as the run counted them."""
-    unit = "rows" if "rows" in results else "sites"
+    """Rows of every split, as the run counted them; of an alignment sites, of genomes windows."""
+    unit = next((unit for unit in ("rows", "sites", "windows") if unit in results), "rows")
     rows = results.get(unit) or {}
     cells = [[split, f"{count:,}"] for split, count in rows.items()]
     table = [["split", unit], ["---", "---"], *cells]

@@ -18,6 +18,7 @@ from hf_genomics.models import FAMILIES
 from .cards import CARD, EXAMPLE, LICENSE, data_config, example_of, model_card, source_url
 from .checks import check_repository, files_of
 from .errors import PublishingError
+from .family_fields import is_classifier
 from .proof import auto_class_of, prove
 from .runs import CONFIG, RESULTS, STATE, Run, data_facts, read_run
 from .scores import SUMMARY, summarize
@@ -160,9 +161,22 @@ def size_of(size: float) -> str:
     return f"{size:.1f} GB"
 
 
-def model_type_of(run_folder: str | Path) -> str:
-    """`model_type` of a run, for the choice of its template."""
+def template_of(run_folder: str | Path, templates: Path) -> Path:
+    """The card for the model of a run: that of its family, or of a classifier.
+
+    Only the hyperbolic family has a template for classifiers of its own.
+
+    Raises:
+        PublishingError: the folder holds no model, or one of a kind that has no card.
+    """
     file = Path(run_folder) / CONFIG
     if not file.is_file():
         raise PublishingError(f"{run_folder} has no {CONFIG}, so it holds no model.")
-    return str(json.loads(file.read_text(encoding="utf-8")).get("model_type"))
+    config = json.loads(file.read_text(encoding="utf-8"))
+    name = str(config.get("model_type"))
+    if is_classifier(config) and name != "hyperbolic_cnn":
+        name = "sequence_classification"
+    template = templates / f"{name}.md"
+    if not template.is_file():
+        raise PublishingError(f"There is no card for this kind of model: {template.name}.")
+    return template

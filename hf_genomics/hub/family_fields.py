@@ -10,6 +10,7 @@ from safetensors import safe_open
 from transformers import AutoConfig
 
 from .errors import PublishingError
+from .family_texts import PHYLOGPN_CITATION, PHYLOGPN_PAPER, VQDNA_CITATION, VQDNA_PAPER
 from .runs import LIKELIHOOD, RESULTS, read_json
 
 
@@ -36,6 +37,8 @@ def phylogpn(config: dict[str, Any], folder: Path) -> dict[str, str]:
     Raises:
         PublishingError: the model was not evaluated on its test sites, or another was.
     """
+    if is_classifier(config):
+        return {"family": PHYLOGPN_PAPER, "citation": PHYLOGPN_CITATION} | classifier(folder)
     if not (folder / LIKELIHOOD).is_file():
         raise PublishingError(
             f"The card needs the likelihood of the test sites: run examples/evaluate_phylogpn.py "
@@ -64,6 +67,57 @@ def phylogpn(config: dict[str, Any], folder: Path) -> dict[str, str]:
     }
 
 
+def vqdna_quantizer(config: dict[str, Any], folder: Path) -> dict[str, str]:
+    """Its codebooks, how far a code reads, and what was measured on the sequence kept aside."""
+    shape = AutoConfig.for_model(**config)
+    return {
+        "num_levels": str(len(shape.codebook_sizes)),
+        "codebook_sizes": ", ".join(map(str, shape.codebook_sizes)),
+        "quantizer_layers": ", ".join(map(str, shape.quantizer_layers)),
+        "receptive_radius": str(shape.receptive_radius),
+        **held_out(folder),
+    }
+
+
+def vqdna(config: dict[str, Any], folder: Path) -> dict[str, str]:
+    """The vocabulary it reads, and what was measured on the sequence kept aside."""
+    if is_classifier(config):
+        return {"family": VQDNA_PAPER, "citation": VQDNA_CITATION} | classifier(folder)
+    sizes = AutoConfig.for_model(**config).quantizer_config.codebook_sizes
+    return {"codebook_sizes": ", ".join(map(str, sizes)), **held_out(folder)}
+
+
+def held_out(folder: Path) -> dict[str, str]:
+    """What `all_results.json` says of the sequence that was kept from training.
+
+    Raises:
+        PublishingError: none was.
+    """
+    results = read_json(folder / RESULTS)
+    names = results.get("data_arguments", {}).get("held_out") or []
+    if not names:
+        raise PublishingError(
+            "The card needs results on sequence that was kept from training; train with --held_out."
+        )
+    rows = ["| measure | value |", "| --- | --- |"]
+    for name, value in results.items():
+        measure = name.removeprefix("held_out_")
+        if measure != name and not measure.endswith(("runtime", "per_second")):
+            rows.append(f"| {measure.replace('_', ' ')} | {value:.4g} |")
+    return {"held_out": ", ".join(names), "held_out_table": "\n".join(rows)}
+
+
+def is_classifier(config: dict[str, Any]) -> bool:
+    return any("ForSequenceClassification" in name for name in config.get("architectures") or [])
+
+
+def classifier(folder: Path) -> dict[str, str]:
+    """How a classifier was trained: whole, or by LoRA."""
+    given = read_json(folder / RESULTS).get("model_arguments", {})
+    rank = f"rank {given.get('lora_rank')}, merged into the weights" if given.get("lora") else "no"
+    return {"lora": rank}
+
+
 def estimate(score: dict[str, float]) -> str:
     """A value with its interval."""
     return f"{score['value']:.4f} [{score['low']:.4f}, {score['high']:.4f}]"
@@ -88,4 +142,6 @@ def tensor_ending(folder: Path, name: str) -> Any:
 _FIELDS: dict[str, Callable[[dict[str, Any], Path], dict[str, str]]] = {
     "hyperbolic_cnn": hyperbolic_cnn,
     "phylogpn": phylogpn,
+    "vqdna_quantizer": vqdna_quantizer,
+    "vqdna": vqdna,
 }

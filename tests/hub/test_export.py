@@ -14,14 +14,22 @@ from safetensors.torch import load_file, save_file
 from hf_genomics.hub.cards import example_of
 from hf_genomics.hub.checks import card_problems, leaks, stray_files
 from hf_genomics.hub.errors import PublishingError
-from hf_genomics.hub.export import export_model, file_list
+from hf_genomics.hub.export import export_model, file_list, template_of
 from hf_genomics.hub.runs import shorten_paths
 from hf_genomics.hub.scores import summarize, wilson
 from hf_genomics.hub.templates import fill
-from tests.hub.training_runs import RESULTS, write_phylogpn_run, write_run
+from tests.hub.training_runs import (
+    RESULTS,
+    write_classifier_run,
+    write_phylogpn_run,
+    write_run,
+    write_vqdna_quantizer_run,
+    write_vqdna_run,
+)
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
-TEMPLATE = REPOSITORY / "model_cards" / "hyperbolic_cnn.md"
+CARDS = REPOSITORY / "model_cards"
+TEMPLATE = CARDS / "hyperbolic_cnn.md"
 
 
 def export(run, target, **options):
@@ -257,6 +265,56 @@ def test_phylogpn_that_was_not_evaluated(tmp_path):
     refused(run, "is of another model", template=PHYLOGPN)
     (run / "likelihood.json").unlink()
     refused(run, "examples/evaluate_phylogpn.py", template=PHYLOGPN)
+
+
+@pytest.mark.slow
+def test_vqdna_quantizer(tmp_path):
+    run = write_vqdna_quantizer_run(tmp_path / "run")
+    exported = export(run, tmp_path / "target", template=template_of(run, CARDS))
+    assert exported.differences.keys() == {"AutoModel", "AutoModelForPreTraining"}
+    card = card_of(exported)
+    assert "| codes of each level, coarse to fine | 8, 16 |" in card
+    assert "| nucleotides on either side that a code can know of | 8 |" in card
+    assert "Kept from training, for the results below: chrXVI, chrI:0-1000." in card
+    assert "| accuracy | 0.6875 |\n| active 0 | 96.88 |\n" in card
+    assert "| held_out | 12 |" in card
+    assert "runtime" not in card
+    assert ModelCard(card).data.pipeline_tag == "feature-extraction"
+
+
+@pytest.mark.slow
+def test_vqdna_language_model(tmp_path):
+    run = write_vqdna_run(tmp_path / "run")
+    exported = export(run, tmp_path / "target", template=template_of(run, CARDS))
+    assert len(exported.differences) == 4  # base, two kinds of classifiers, masked nucleotides
+    card = card_of(exported)
+    assert "| quantizer | path/to/tokenizer |" in card
+    assert "| what is hidden where the input is masked | nucleotide |" in card
+    assert ModelCard(card).data.pipeline_tag == "fill-mask"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("model_type", "paper"), [("vqdna", "2405.10812"), ("phylogpn", "2503.03773")]
+)
+def test_a_classifier_of_a_pretrained_family(tmp_path, model_type, paper):
+    run = write_classifier_run(tmp_path / "run", model_type)
+    exported = export(run, tmp_path / "target", template=template_of(run, CARDS))
+    assert "AutoModelForSequenceClassification" in exported.differences
+    card = card_of(exported)
+    assert paper in card
+    assert "| LoRA | rank 4, merged into the weights |" in card
+    assert "| Matthews correlation | 0.7988 | 0.8123 |" in card
+    assert "| labels | 0 = other, 1 = promoter |" in card
+    assert ModelCard(card).data.pipeline_tag == "text-classification"
+
+
+def test_a_genome_run_without_held_out_sequence(tmp_path):
+    run = write_vqdna_quantizer_run(tmp_path / "run")
+    results = json.loads((run / "all_results.json").read_text())
+    results["data_arguments"]["held_out"] = []
+    (run / "all_results.json").write_text(json.dumps(results))
+    refused(run, "train with --held_out", template=template_of(run, CARDS))
 
 
 def card_problems_of(tmp_path, text, results=None):

@@ -12,6 +12,12 @@ from hf_genomics import (
     HyperbolicCNNForSequenceClassification,
     PhyloGPNConfig,
     PhyloGPNForMaskedLM,
+    PhyloGPNForSequenceClassification,
+    VQDNAConfig,
+    VQDNAForMaskedLM,
+    VQDNAForSequenceClassification,
+    VQDNAQuantizerConfig,
+    VQDNAQuantizerModel,
 )
 
 CARD_FACTS = """
@@ -124,5 +130,79 @@ def write_phylogpn_run(folder: Path) -> Path:
     (folder / "all_results.json").write_text(json.dumps(results))
     (folder / "trainer_state.json").write_text(json.dumps({"train_batch_size": 2}))
     (folder / "likelihood.json").write_text(json.dumps(LIKELIHOOD))
+    (folder / "card.yaml").write_text(CARD_FACTS)
+    return folder
+
+
+GENOME_RUN: dict[str, Any] = {
+    **{key: RESULTS[key] for key in ("train_loss", "train_seconds", "epochs", "steps", "versions")},
+    "held_out_accuracy": 0.6875,
+    "held_out_active_0": 96.875,
+    "held_out_runtime": 3.25,
+    "windows": {"train": 400, "held_out": 12},
+    "data_arguments": {
+        "genomes": ["/home/someone/yeast.fa.gz"],
+        "held_out": ["chrXVI", "chrI:0-1000"],
+        "window": 512,
+    },
+    "seed": 1,
+    "num_processes": 1,
+    "command": "python examples/train_vqdna_tokenizer.py --genomes /home/someone/yeast.fa.gz",
+}
+
+
+def vqdna_quantizer_config() -> VQDNAQuantizerConfig:
+    return VQDNAQuantizerConfig(
+        stem_dim=8, hidden_size=16, num_layers=2, codebook_sizes=[8, 16], quantizer_layers=[1, 2]
+    )
+
+
+def vqdna_config(**fields: Any) -> VQDNAConfig:
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    return VQDNAConfig(
+        quantizer_config=vqdna_quantizer_config().to_dict(), intermediate_size=32, **sizes, **fields
+    )
+
+
+def write_vqdna_quantizer_run(folder: Path) -> Path:
+    """A run of `examples/train_vqdna_tokenizer.py`; of a tiny quantizer."""
+    torch.manual_seed(1)
+    model = VQDNAQuantizerModel(vqdna_quantizer_config())
+    return _write(folder, model, GENOME_RUN | {"model_arguments": {"model_name_or_path": None}})
+
+
+def write_vqdna_run(folder: Path) -> Path:
+    """A run of `examples/pretrain_vqdna.py`; of a tiny language model."""
+    torch.manual_seed(1)
+    model = VQDNAForMaskedLM(vqdna_config())
+    given = {"model_name_or_path": None, "quantizer": "/home/someone/runs/tokenizer"}
+    trained = model.num_parameters(only_trainable=True)
+    return _write(
+        folder,
+        model,
+        GENOME_RUN | {"model_arguments": given, "num_trained_parameters": trained},
+    )
+
+
+def write_classifier_run(folder: Path, model_type: str) -> Path:
+    """A run of `examples/finetune.py --lora` from a trained network of that type."""
+    torch.manual_seed(1)
+    labels = {"id2label": {0: "other", 1: "promoter"}, "label2id": {"other": 0, "promoter": 1}}
+    model: Any
+    if model_type == "vqdna":
+        model = VQDNAForSequenceClassification(vqdna_config(**labels))
+    else:
+        sizes = {"outer_dim": 8, "inner_dim": 4, "num_stacks": 1, "token_padding": "same"}
+        model = PhyloGPNForSequenceClassification(PhyloGPNConfig(**sizes, **labels))
+    given = {"model_name_or_path": "me/network", "recipe": "modern", "lora": True, "lora_rank": 4}
+    return _write(folder, model, RESULTS | {"seed": 1, "model_arguments": given})
+
+
+def _write(folder: Path, model: Any, results: dict[str, Any]) -> Path:
+    model.save_pretrained(folder)
+    DNATokenizer().save_pretrained(folder)
+    written = results | {"num_parameters": model.num_parameters()}
+    (folder / "all_results.json").write_text(json.dumps(written))
+    (folder / "trainer_state.json").write_text(json.dumps({"train_batch_size": 8}))
     (folder / "card.yaml").write_text(CARD_FACTS)
     return folder

@@ -177,6 +177,10 @@ class PhyloGPNPreTrainedModel(PreTrainedModel):
             save(Path(save_directory))
             return
         self.config.auto_map = dict(AUTO_MAP)
+        if type(self).__name__ == "PhyloGPNForSequenceClassification":
+            # its weights have no head for rates, which the others would start at random
+            for auto in ("AutoModel", "AutoModelForMaskedLM"):
+                del self.config.auto_map[auto]
         save_complete(
             save, save_directory, code_files(str(Path(__file__).with_name("modeling_phylogpn.py")))
         )
