@@ -16,7 +16,9 @@ Floats = NDArray[np.float64]
 NEIGHBOURS = 15  # of UMAP
 PERPLEXITY = 30.0  # of t-SNE
 UNNAMED_COLORS = {"none": "0.75", "recombinant": "0.45"}
-MARKERS = "os^Dv"  # with ten colours, lineages beyond the tenth take the next shape
+_HUES = "1f77b4 ff7f0e 2ca02c d62728 9467bd 8c564b e377c2 bcbd22 17becf 000000 1b1b8f b8860b"
+COLORS = tuple(f"#{hue}" for hue in _HUES.split())
+MARKERS = "os^Dv"  # lineages beyond the twelfth take the colours again, in the next shape
 
 
 def two_dimensions(features: Floats, *, seed: int = 0) -> tuple[Floats, str]:
@@ -94,6 +96,6 @@ def _styles(labels: NDArray[np.str_]) -> dict[str, dict[str, Any]]:
     }
     named = [str(label) for label in np.unique(labels) if label not in UNNAMED_COLORS]
     for number, label in enumerate(named):
-        marker = MARKERS[number // 10 % len(MARKERS)]
-        styles[label] = {"color": f"C{number % 10}", "marker": marker, "s": 22}
+        marker = MARKERS[number // len(COLORS) % len(MARKERS)]
+        styles[label] = {"color": COLORS[number % len(COLORS)], "marker": marker, "s": 22}
     return styles

@@ -24,13 +24,18 @@ from hf_genomics.evaluation.lineage_features import (
     word_presence,
 )
 from hf_genomics.evaluation.lineage_probe import Probe, linear_probe, probe_scores
-from hf_genomics.evaluation.lineages import neighbour_scores
+from hf_genomics.evaluation.lineages import (
+    neighbour_scores,
+    variance_explained,
+    variance_in_axes,
+)
 from hf_genomics.models.vqdna.modeling_vqdna_quantizer import VQDNAQuantizerModel
 
 Floats = NDArray[np.float64]
 
 NOT_A_LINEAGE = ("none", "recombinant")  # no WHO name; several lineages in one genome
 BASELINE = "6-mer frequencies"
+LEAK = "length and number of N"
 COLUMNS = ("name", "nearest_who", "nearest_pango", "jaccard")
 
 
@@ -132,7 +137,7 @@ def baseline_embeddings(sequences: Sequence[str]) -> dict[str, Floats]:
     return {
         BASELINE: kmer_frequencies(sequences, 6),
         "12-mers, present or not": kmer_presence(sequences, 12),
-        "length and number of N": length_and_unknowns(sequences),
+        LEAK: length_and_unknowns(sequences),
     }
 
 
@@ -165,17 +170,19 @@ def compare_embeddings(
     *,
     seed: int = 0,
 ) -> dict[str, dict[str, Any]]:
-    """Every score of every embedding, leads being over `BASELINE`, which must be among them.
+    """Every score of every embedding, leads being over `BASELINE`.
 
     Args:
-        embeddings: `(n, channels)` by name, of genomes of one variant each.
+        embeddings: `(n, channels)` by name, of genomes of one variant each; those named `BASELINE`
+            and `LEAK` must be among them.
         variants: `(n,)`, the labels.
         lineages: `(n,)`, Pango lineages, kept apart by the probe.
         seed: Of the folds.
 
     Returns:
-        By name: `channels`, the scores of `neighbour_scores`, `macro_f1` and `lead` (`Estimate`s),
-        `strengths`.
+        By name: `channels`, `from_leak` (share of the variance that is linear in `LEAK`),
+        `in_two_axes` (share in two principal axes), the scores of `neighbour_scores`, `macro_f1`
+        and `lead` (`Estimate`s), `strengths`.
     """
     scores: dict[str, dict[str, Any]] = {}
     probes: dict[str, Probe] = {}
@@ -183,6 +190,8 @@ def compare_embeddings(
         probes[name] = linear_probe(features, variants, lineages, seed=seed)
         scores[name] = {
             "channels": features.shape[1],
+            "from_leak": variance_explained(features, embeddings[LEAK]),
+            "in_two_axes": variance_in_axes(features),
             **neighbour_scores(features, variants, lineages),
             "strengths": probes[name].strengths,
         }

@@ -15,17 +15,18 @@ LEVELS = ("coarse", "fine")
 def embedding_table(scores: Mapping[str, Mapping[str, Any]]) -> str:
     """A row for each embedding; of scores that are there twice, `plain / centred`."""
     lines = [
-        "| embedding | channels | silhouette | 10-nearest purity | nearest of another lineage | "
-        "probe macro-F1 | minus 6-mers |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| embedding | channels | variance from length and N | in two axes | silhouette | "
+        "10-nearest purity | nearest of another lineage | probe macro-F1 | minus 6-mers |",
+        "| " + " | ".join(["---"] * 9) + " |",
     ]
     for name, row in scores.items():
         twice = [
             f"{row[score]:.3f} / {row[score + '_centred']:.3f}"
             for score in ("silhouette", "purity", "apart")
         ]
-        cells = [name, f"{row['channels']:,}", *twice, _interval(row["macro_f1"])]
-        lines.append(_line([*cells, _interval(row["lead"])]))
+        shares = [f"{100 * row[share]:.0f} %" for share in ("from_leak", "in_two_axes")]
+        scored = [_interval(row["macro_f1"]), _interval(row["lead"])]
+        lines.append(_line([name, f"{row['channels']:,}", *shares, *twice, *scored]))
     return "\n".join(lines) + "\n"
 
 

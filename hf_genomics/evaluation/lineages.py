@@ -59,6 +59,26 @@ def neighbour_scores(
     return scores
 
 
+def variance_explained(features: Floats, covariates: Floats) -> float:
+    """Share of the features' variance that is linear in covariates, 0 to 1.
+
+    Args:
+        features: `(n, D)`.
+        covariates: `(n, C)`, fewer than n.
+    """
+    centred, known = features - features.mean(0), covariates - covariates.mean(0)
+    fitted = known @ np.linalg.lstsq(known, centred, rcond=None)[0]
+    total = np.square(centred).sum()
+    return float(np.square(fitted).sum() / total) if total > 0 else 0.0
+
+
+def variance_in_axes(features: Floats, axes: int = 2) -> float:
+    """Share of the features' `(n, D)` variance in their first principal axes, 0 to 1."""
+    centred = features - features.mean(0)
+    variances = np.square(np.linalg.svd(centred, compute_uv=False))
+    return float(variances[:axes].sum() / variances.sum()) if variances.sum() > 0 else 1.0
+
+
 def purity(distances: Floats, labels: Names, neighbours: int) -> float:
     """Mean share of the nearest `neighbours` of an item that have its label.
 

@@ -19,6 +19,8 @@ from hf_genomics.evaluation.lineages import (
     neighbour_scores,
     purity,
     repeated_labels,
+    variance_explained,
+    variance_in_axes,
 )
 
 # Four items on a line at 0, 1, 3 and 7.
@@ -57,6 +59,15 @@ def test_nearest_of_another_lineage_without_any():
 def test_labels_with_one_lineage_are_not_tested():
     labels, groups = names("A A B B C"), names("a1 a2 b1 b1 c1")
     assert repeated_labels(labels, groups).tolist() == ["A"]
+
+
+def test_variance_by_covariates_and_in_axes():
+    covariate = np.array([[-1.0], [1], [-1], [1]])
+    features = np.array([[-2.0, -1], [2, -1], [-2, 1], [2, 1]]) + 7
+    assert variance_explained(features, covariate + 3) == pytest.approx(16 / 20)
+    assert variance_in_axes(features, axes=1) == pytest.approx(16 / 20)
+    assert variance_in_axes(features) == pytest.approx(1)
+    assert (variance_explained(features * 0, covariate), variance_in_axes(features * 0)) == (0, 1)
 
 
 def test_directions_far_from_the_origin_are_told_after_centring():
