@@ -126,7 +126,7 @@ def _comparison(record: dict[str, Any], task: TaskSpec) -> list[str]:
     """Where the data are, and where they are not, those that were published."""
     notes = []
     missing = [split for split in task.rows if split not in record["rows"]]
-    missing += [s for s in SPLITS if s not in record["rows"] and s not in missing]
+    missing += [s for s in task.splits if s not in record["rows"] and s not in missing]
     if missing:
         notes.append(f"without {' and '.join(missing)}, which the source did not hold")
     for split, known in task.rows.items():

@@ -9,22 +9,23 @@ from datasets import DatasetDict
 
 
 def count_duplicates(dataset: DatasetDict) -> dict[str, dict[str, int]]:
-    """For each split, rows whose sequence stands elsewhere too.
+    """For each split, rows whose sequence (of variants: with the allele) stands elsewhere too.
 
     Returns:
         For each split: `within`, rows whose sequence stands earlier in the same split;
         `in_<other>`, rows whose sequence stands in a split named earlier (train, validation, test);
         `in_<other>_other_label`, those of them that never have the same label there.
     """
-    labels_of: dict[str, Mapping[str, set[Any]]] = {}
+    labels_of: dict[str, Mapping[tuple[str, str], set[Any]]] = {}
     counts: dict[str, dict[str, int]] = {}
     for split, rows in dataset.items():
-        seen: dict[str, set[Any]] = {}
+        seen: dict[tuple[str, str], set[Any]] = {}
         found = {"within": 0}
         for other in labels_of:
             found[f"in_{other}"] = found[f"in_{other}_other_label"] = 0
-        for sequence, label in zip(rows["sequence"], rows["label"], strict=True):
-            label = tuple(label) if isinstance(label, list) else label
+        alleles = rows["alt"] if "alt" in rows.column_names else [""] * len(rows)
+        for row in zip(rows["sequence"], alleles, rows["label"], strict=True):
+            sequence, label = row[:2], tuple(row[2]) if isinstance(row[2], list) else row[2]
             found["within"] += sequence in seen
             seen.setdefault(sequence, set()).add(label)
             for other, known in labels_of.items():

@@ -89,18 +89,22 @@ def checked_labels(values: Iterable[Any], task: TaskSpec, where: object) -> list
     Raises:
         ValueError: A label is missing, or none of the task's.
     """
+    return [
+        checked_label(value, task, row_name(where, index)) for index, value in enumerate(values)
+    ]
+
+
+def checked_label(value: Any, task: TaskSpec, where: str) -> Any:
+    """As `checked_labels`, of one row."""
     read = {
         LabelKind.CLASS: _class_number,
         LabelKind.NUMBER: _number,
         LabelKind.LIST: _zeros_and_ones,
     }[task.kind]
-    numbers = []
-    for index, value in enumerate(values):
-        number = read(value, task)
-        if number is None:
-            raise ValueError(f"{row_name(where, index)}: the label is {value!r}; {_needed(task)}")
-        numbers.append(number)
-    return numbers
+    label = read(value, task)
+    if label is None:
+        raise ValueError(f"{where}: the label is {value!r}; {_needed(task)}")
+    return label
 
 
 def _class_number(value: Any, task: TaskSpec) -> int | None:

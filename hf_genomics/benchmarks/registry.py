@@ -5,7 +5,17 @@ from __future__ import annotations
 import difflib
 from typing import Protocol
 
-from . import genomic_benchmarks, gue, teb, teb_like
+from . import (
+    brca1_sge,
+    clinvar,
+    genomic_benchmarks,
+    gue,
+    mpra_satmut,
+    nucleotide_transformer,
+    teb,
+    teb_like,
+    traitgym,
+)
 from .configurations import Configuration
 from .specs import BenchmarkSpec, BuildOptions, TaskSpec
 from .table_sources import Source
@@ -25,7 +35,17 @@ class Benchmark(Protocol):
         ...
 
 
-_MODULES: tuple[Benchmark, ...] = (gue, genomic_benchmarks, teb, teb_like)
+_MODULES: tuple[Benchmark, ...] = (
+    gue,
+    genomic_benchmarks,
+    teb,
+    teb_like,
+    nucleotide_transformer,
+    brca1_sge,
+    mpra_satmut,
+    clinvar,
+    traitgym,
+)
 _BY_NAME = {module.SPEC.name: module for module in _MODULES}
 
 

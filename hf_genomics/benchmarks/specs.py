@@ -44,6 +44,7 @@ class TaskSpec:
         rows: rows of the published splits.
         sha256: `content_digest` of splits whose rows are known.
         kind: what the labels are.
+        splits: that it is to have.
         note: for the card.
     """
 
@@ -57,6 +58,7 @@ class TaskSpec:
     rows: Mapping[str, int] = field(default_factory=_none_known)
     sha256: Mapping[str, str] = field(default_factory=_no_checksums)
     kind: LabelKind = LabelKind.CLASS
+    splits: tuple[str, ...] = ("train", "validation", "test")
     note: str = ""
 
     def answers_to(self, name: str) -> bool:
@@ -151,10 +153,10 @@ class BuildOptions:
         """
         found = self.genomes.get(label) or self.genomes.get("")
         if found is None:
-            named = f"{label}=PATH or " if label else ""
+            named = f"--genome {label}=PATH or " if label else ""
             raise ValueError(
                 "The source holds coordinates, so the sequences come from a genome, and none was "
                 f"given{f' for class {label!r}' if label else ''}; name its FASTA "
-                f"(--genome {named}--genome PATH)."
+                f"({named}--genome PATH)."
             )
         return found

@@ -50,8 +50,8 @@ def set_validation_aside(
     chosen: list[int] = []
     for label in sorted(set(labels)):
         own = [row for row, other in enumerate(labels) if other == label]
-        count = round(fraction * len(own))
-        if not 0 < count < len(own):
+        count = max(1, round(fraction * len(own)))
+        if count >= len(own):
             name = rows.features["label"].int2str(label)
             raise ValueError(
                 f"validation_fraction {fraction} of the {len(own)} training rows of class {name!r} "

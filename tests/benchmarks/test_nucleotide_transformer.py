@@ -1,0 +1,97 @@
+"""The Nucleotide Transformer's tasks from mixed tables, folders of tables, and FASTA."""
+
+from pathlib import Path
+
+import pytest
+
+from hf_genomics import load_benchmark
+from hf_genomics.benchmarks.building import build_dataset
+from hf_genomics.benchmarks.nucleotide_transformer import SPEC
+
+MIXED = "sequence,name,label,task\n" + "".join(
+    f"{'ACGT'[row % 4] * (row + 1)},chr{row}:1-9|{row % 2},{row % 2},{task}\n"
+    for row in range(20)
+    for task in ("promoter_tata", "H3K27ac")
+)
+
+
+def load(source: Path, config: str | None = None, **options):
+    return load_benchmark("nucleotide_transformer", config, source, **options)
+
+
+def test_18_tasks_are_known():
+    assert len(SPEC.tasks) == 18
+    assert SPEC.task("enhancers_types").label_names == ("0", "1", "2")
+
+
+def test_rows_of_a_task_are_taken_from_a_mixed_table(tmp_path):
+    (tmp_path / "rows.csv").write_text(MIXED)
+    rows = load(tmp_path / "rows.csv", "H3K27ac")
+    assert {split: len(part) for split, part in rows.items()} == {"train": 18, "validation": 2}
+    assert sorted(len(s) for part in rows.values() for s in part["sequence"]) == list(range(1, 21))
+    assert all(name.startswith("chr") for name in rows["train"]["name"])
+
+
+def test_mixed_tables_named_by_split_keep_their_splits(tmp_path):
+    for split in ("train", "test"):
+        (tmp_path / f"{split}.csv").write_text(MIXED)
+    rows = load(tmp_path, "promoter_tata")
+    assert {split: len(part) for split, part in rows.items()} == {
+        "train": 18,
+        "validation": 2,
+        "test": 20,
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("{}.csv", "sequence,label\nACGT,0\nCCGT,0\nGGGT,1\nTTTT,1\n"),
+        ("{}.fna", ">chr1:1|0\nACGT\n>chr1:2|0\nCCGT\n>chr1:3|1\nGGGT\n>chr1:4|1\nTT\nTT\n"),
+    ],
+    ids=["table", "FASTA"],
+)
+def test_folder_of_a_task_holds_tables_or_fasta(tmp_path, name, text):
+    (tmp_path / "enhancers").mkdir()
+    for split in ("train", "test"):
+        (tmp_path / "enhancers" / name.format(split)).write_text(text)
+    rows = load(tmp_path)
+    assert rows["test"]["sequence"] == ["ACGT", "CCGT", "GGGT", "TTTT"]
+    assert rows["test"]["label"] == [0, 0, 1, 1]
+    assert len(rows["train"]) == len(rows["validation"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("ACGT,n,2,H3K27ac", r"rows.csv, row 41: the label is '2'; H3K27ac has the labels 0 to 1"),
+        ("AC-T,n,1,H3K27ac", r"rows.csv, row 41: the sequence has '-' at position 2"),
+        ("ACGT,n,1", "Line 42 of .*rows.csv has 3 fields"),
+    ],
+    ids=["label", "letter", "fields"],
+)
+def test_bad_rows_are_named_by_their_place_in_the_whole_table(tmp_path, line, message):
+    (tmp_path / "rows.csv").write_text(MIXED + line + "\n")
+    with pytest.raises(ValueError, match=message):
+        build_dataset("nucleotide_transformer", tmp_path / "rows.csv", tmp_path / "built")
+    assert not (tmp_path / "built").exists()
+
+
+def test_fasta_without_a_label_is_refused(tmp_path):
+    (tmp_path / "enhancers").mkdir()
+    (tmp_path / "enhancers" / "test.fna").write_text(">chr1:1\nACGT\n")
+    with pytest.raises(ValueError, match="record 'chr1:1': the label is to stand behind a '|'"):
+        load(tmp_path)
+
+
+@pytest.mark.real_data
+def test_sample_holds_all_18_tasks(real_data_folder, tmp_path):
+    source = real_data_folder / "nucleotide_transformer_sample"
+    built = build_dataset("nucleotide_transformer", source / "sample1500.csv.gz", tmp_path / "b")
+    assert list(built["configurations"]) == SPEC.config_names
+    rows = sum(
+        sum(labels.values())
+        for record in built["configurations"].values()
+        for labels in record["rows"].values()
+    )
+    assert rows == 1500

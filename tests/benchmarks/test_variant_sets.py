@@ -1,0 +1,265 @@
+"""Variants with labels and the reference around them: BRCA1, MPRA, ClinVar, TraitGym."""
+
+import gzip
+import random
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from datasets import load_dataset
+
+from hf_genomics import load_benchmark
+from hf_genomics.benchmarks.building import build_dataset
+from hf_genomics.benchmarks.specs import BuildOptions
+from hf_genomics.hub.dataset_folders import export_dataset
+
+BASES = "".join(random.Random(3).choices("ACGT", k=400))
+OTHER = {"A": "C", "C": "G", "G": "T", "T": "A"}
+
+
+@pytest.fixture
+def genome(tmp_path) -> Path:
+    path = tmp_path / "genome.fa"
+    path.write_text(f">chr17\n{BASES}\n>chr2\n{BASES[::-1]}\n")
+    return path
+
+
+def snv(pos: int) -> str:
+    """Reference and alternate allele of chr17 at a 1-based position, with a comma."""
+    return f"{BASES[pos - 1]},{OTHER[BASES[pos - 1]]}"
+
+
+def brca1(*rows: str) -> str:
+    header = "chromosome,pos_hg19,ref,alt,func_class,function_score,consequence\n"
+    return header + "".join(f"{row}\n" for row in rows)
+
+
+GOOD_BRCA1 = brca1(
+    f"17,100,{snv(100)},FUNC,-0.1,Missense",
+    f"17,2,{snv(2)},LOF,-2.5,Nonsense",
+    f"17,400,{snv(400)},INT,-1,Synonymous",
+)
+
+
+def load_brca1(tmp_path: Path, genome: Path, text: str = GOOD_BRCA1, window: int = 32):
+    (tmp_path / "sge.csv").write_text(text)
+    return load_benchmark(
+        "brca1_sge", None, tmp_path / "sge.csv", genomes={"": genome}, window=window
+    )["test"]
+
+
+def test_window_has_the_variant_in_its_middle(tmp_path, genome):
+    rows = load_brca1(tmp_path, genome)
+    first = rows[0]
+    assert first["sequence"] == BASES[99 - 16 : 99 + 16]
+    assert first["sequence"][first["offset"]] == first["ref"]
+    assert (first["chrom"], first["pos"], first["score"]) == ("17", 100, -0.1)
+    assert rows.features["label"].names == ["FUNC", "INT", "LOF"]
+    assert rows["label"] == [0, 2, 1]
+
+
+def test_n_stands_beyond_the_ends_of_a_contig(tmp_path, genome):
+    rows = load_brca1(tmp_path, genome)
+    assert rows[1]["sequence"] == "N" * 15 + BASES[:17]
+    assert rows[2]["sequence"] == BASES[399 - 16 :] + "N" * 15
+    assert all(row["sequence"][row["offset"]] == row["ref"] for row in rows)
+
+
+def test_columns_of_the_published_spreadsheet_are_known(tmp_path, genome):
+    text = GOOD_BRCA1.replace("pos_hg19", "position (hg19)").replace(",ref,", ",reference,")
+    text = text.replace("func_class", "func.class").replace("function_score", "function.score.mean")
+    assert load_brca1(tmp_path, genome, text)[:] == load_brca1(tmp_path, genome)[:]
+
+
+def test_piece_of_a_chromosome_is_named_by_its_region(tmp_path):
+    piece = tmp_path / "piece.fa"
+    piece.write_text(f">chr17:51-250 a region\n{BASES[50:250]}\n")
+    rows = load_brca1(tmp_path, piece, brca1(f"17,100,{snv(100)},FUNC,0,x"))
+    assert rows[0]["sequence"] == BASES[99 - 16 : 99 + 16]
+
+
+def wrong_ref(pos: int) -> str:
+    return f"{OTHER[BASES[pos - 1]]},{BASES[pos - 1]}"
+
+
+WRONG_VARIANTS = {
+    "reference allele": (
+        f"17,90,{wrong_ref(90)},FUNC,0,x",
+        rf"sge.csv, row 2: the reference allele of 17:90 is {OTHER[BASES[89]]}, but .*genome.fa has "
+        rf"{BASES[89]} there; is it another assembly",
+    ),
+    "beyond the contig": ("17,401,A,C,FUNC,0,x", "row 2: 17:401 A>C lies on no contig of"),
+    "unknown contig": ("5,40,A,C,FUNC,0,x", "row 2: 5:40 A>C lies on no contig .* chr17, chr2"),
+    "position zero": ("17,0,A,C,FUNC,0,x", "row 2: the position is 0; positions count from 1"),
+    "word for a position": ("17,ten,A,C,FUNC,0,x", "row 2: the position is 'ten'"),
+    "letter": ("17,90,A,Z,FUNC,0,x", "row 2: the alternate allele is 'Z'"),
+    "equal alleles": ("17,90,A,A,FUNC,0,x", "row 2: both alleles are 'A'"),
+    "class": ("17,90,A,C,GAIN,0,x", "row 2: the label is 'GAIN'; brca1_sge has the"),
+    "score": ("17,90,A,C,LOF,low,x", "row 2: the function score is 'low'"),
+    "repeated": (f"17,100,{snv(100)},LOF,0,x", "row 2: 17:100 .* stands in .* row 1 too"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_VARIANTS)
+def test_bad_variants_are_named_and_leave_nothing_behind(tmp_path, genome, case):
+    row, message = WRONG_VARIANTS[case]
+    (tmp_path / "sge.csv").write_text(brca1(f"17,100,{snv(100)},FUNC,0,x", row))
+    with pytest.raises(ValueError, match=message):
+        build_dataset(
+            "brca1_sge",
+            tmp_path / "sge.csv",
+            tmp_path / "built",
+            options=BuildOptions(genomes={"": genome}),
+        )
+    assert not (tmp_path / "built").exists()
+
+
+def test_missing_column_and_missing_genome_are_said(tmp_path, genome):
+    with pytest.raises(ValueError, match="sge.csv has no column 'func_class'; its columns are"):
+        load_brca1(tmp_path, genome, GOOD_BRCA1.replace("func_class", "class"))
+    with pytest.raises(ValueError, match=r"none was given; name its FASTA \(--genome PATH\)"):
+        load_benchmark("brca1_sge", None, tmp_path / "sge.csv")
+
+
+def test_built_variants_are_read_by_datasets_and_fit_for_the_hub(tmp_path, genome):
+    (tmp_path / "sge.csv").write_text(GOOD_BRCA1)
+    options = BuildOptions(genomes={"": genome}, window=32)
+    build_dataset("brca1_sge", tmp_path / "sge.csv", tmp_path / "built", options=options)
+    loaded = load_dataset(str(tmp_path / "built"), cache_dir=str(tmp_path / "cache"))
+    assert list(loaded["test"]) == list(load_brca1(tmp_path, genome))
+    assert export_dataset(tmp_path / "built", "user/brca1")
+
+
+MPRA = "element,chrom,pos,index0,ref,alt,barcodes,log2_effect,p_value\n"
+
+
+def load_mpra(tmp_path: Path, genome: Path, *rows: str, **options):
+    (tmp_path / "mpra.csv").write_text(MPRA + "".join(f"{row}\n" for row in rows))
+    return load_benchmark(
+        "mpra_satmut", None, tmp_path / "mpra.csv", genomes={"": genome}, window=16, **options
+    )["test"]
+
+
+@pytest.mark.parametrize("of_elements", [False, True], ids=["genome", "elements"])
+def test_mpra_is_read_with_a_genome_or_with_its_elements(tmp_path, genome, of_elements):
+    fasta = genome
+    if of_elements:
+        fasta = tmp_path / "elements.fa"
+        fasta.write_text(f">TERT GRCh38 chr17:51-250\n{BASES[50:250]}\n")
+    rows = load_mpra(
+        tmp_path,
+        fasta,
+        f"TERT,17,100,49,{snv(100)},50,-0.5,0.01",
+        f"TERT,17,101,50,{BASES[100]},,20,0.25,",
+        f"TERT,17,102,51,{snv(102)},9,0.5,0.5",
+    )
+    assert rows["label"] == [-0.5, 0.25]
+    assert rows["alt"] == [OTHER[BASES[99]], ""]
+    assert rows[0]["sequence"] == BASES[99 - 8 : 99 + 8]
+    assert rows["barcodes"] == [50, 20]
+
+
+def test_rows_with_few_barcodes_are_left_out_when_asked(tmp_path, genome):
+    row = f"TERT,17,100,49,{snv(100)},9,-0.5,0.01"
+    assert len(load_mpra(tmp_path, genome, row, min_barcodes=9)) == 1
+    with pytest.raises(ValueError, match="No row of .* has 10 barcodes"):
+        load_mpra(tmp_path, genome, row)
+
+
+VCF = "##fileformat=VCFv4.1\n##reference=GRCh38\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+
+
+def record(pos: int, significance: str, status: str = "criteria_provided,_single_submitter") -> str:
+    ref, alt = snv(pos).split(",")
+    info = f"CLNREVSTAT={status};CLNSIG={significance};MC=SO:0001583|missense_variant,SO:1|other"
+    return f"17\t{pos}\tid{pos}\t{ref}\t{alt}\t.\t.\t{info}\n"
+
+
+def load_clinvar(tmp_path: Path, genome: Path, text: str):
+    (tmp_path / "clinvar.vcf.gz").write_bytes(gzip.compress(text.encode(), mtime=0))
+    return load_benchmark(
+        "clinvar", None, tmp_path / "clinvar.vcf.gz", genomes={"": genome}, window=16
+    )["test"]
+
+
+def test_clinvar_keeps_starred_benign_and_pathogenic_snvs(tmp_path, genome):
+    text = VCF + "".join(
+        [
+            record(50, "Pathogenic"),
+            record(60, "Likely_benign"),
+            record(70, "Uncertain_significance"),
+            record(80, "Pathogenic", "no_assertion_criteria_provided"),
+            record(90, "Benign").replace(f"\t{BASES[89]}\t", f"\t{BASES[89]}A\t"),
+            record(95, "Benign").replace("17\t", "MT\t", 1),
+            record(99, "Benign/Likely_benign"),
+        ]
+    )
+    rows = load_clinvar(tmp_path, genome, text)
+    assert rows["pos"] == [50, 60, 99]
+    assert rows["label"] == [1, 0, 0]
+    assert set(rows["consequence"]) == {"missense_variant"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (record(50, "Benign"), "line 1 comes before the line '#CHROM'"),
+        (VCF + "17\t50\tx\tA\tC\n", "line 4 has 5 fields; a VCF record has 8"),
+        (VCF + record(50, "Benign").replace("\t50\t", "\tfifty\t"), "line 4: the position is 'fi"),
+        (VCF + record(50, "Benign") * 2, "line 5: 17:50 .* stands in .* line 4 too"),
+        (VCF + record(50, "other"), "No record of .* is a benign or pathogenic SNV"),
+        (VCF + record(50, "Benign").replace("17\t50", "17\t49"), "line 4: the reference allele"),
+    ],
+    ids=["header", "fields", "position", "repeated", "none", "reference"],
+)
+def test_bad_vcf_names_the_line(tmp_path, genome, text, message):
+    assert BASES[48] != BASES[49]
+    with pytest.raises(ValueError, match=message):
+        load_clinvar(tmp_path, genome, text)
+
+
+TRAITS = {
+    "chrom": ["17", "17"],
+    "pos": [50, 60],
+    "ref": [BASES[49], BASES[59]],
+    "alt": [OTHER[BASES[49]], OTHER[BASES[59]]],
+    "label": [True, False],
+}
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv"])
+def test_traitgym_tables_are_read(tmp_path, genome, suffix):
+    folder = tmp_path / "source" / "mendelian_traits"
+    folder.mkdir(parents=True)
+    if suffix == "parquet":
+        pq.write_table(pa.table(TRAITS), folder / "test.parquet")
+    else:
+        lines = [",".join(map(str, row)) for row in zip(*TRAITS.values(), strict=True)]
+        (folder / "test.csv").write_text("\n".join([",".join(TRAITS), *lines]) + "\n")
+    for source in (tmp_path / "source", folder / f"test.{suffix}"):
+        rows = load_benchmark("traitgym", "mendelian_traits", source, genomes={"": genome})["test"]
+        assert rows["label"] == [1, 0]
+        assert rows.features["label"].names == ["control", "causal"]
+        assert len(rows[0]["sequence"]) == 1024
+
+
+@pytest.mark.real_data
+def test_all_variants_of_brca1_agree_with_the_reference(real_data_folder):
+    folder = real_data_folder / "variants" / "brca1_sge"
+    fasta = folder / "brca1_region_hg19_plus_strand.fa.gz"
+    rows = load_benchmark("brca1_sge", None, folder, genomes={"": fasta}, window=64)["test"]
+    assert [rows["label"].count(number) for number in range(3)] == [2821, 249, 823]
+    assert all(row["sequence"][row["offset"]] == row["ref"] for row in rows)
+
+
+@pytest.mark.real_data
+def test_mpra_of_29_experiments(real_data_folder):
+    folder = real_data_folder / "variants" / "mpra_satmut"
+    fasta = folder / "elements_reference.fa.gz"
+    rows = load_benchmark(
+        "mpra_satmut", None, folder, genomes={"": fasta}, window=64, min_barcodes=0
+    )["test"]
+    assert len(rows) == 44647
+    assert len(set(rows["element"])) == 29
+    assert rows["alt"].count("") == 44647 - 39170
