@@ -6,6 +6,7 @@ import difflib
 from typing import Protocol
 
 from . import (
+    bend,
     brca1_sge,
     clinvar,
     genomic_benchmarks,
@@ -45,6 +46,7 @@ _MODULES: tuple[Benchmark, ...] = (
     mpra_satmut,
     clinvar,
     traitgym,
+    bend,
 )
 _BY_NAME = {module.SPEC.name: module for module in _MODULES}
 

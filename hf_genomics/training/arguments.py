@@ -62,8 +62,8 @@ class ModelArguments:
         metadata={"help": "Train LoRA layers and the head alone; the saved model has them merged."},
     )
     lora_rank: int = field(default=8, metadata={"help": "Rank of the LoRA layers."})
-    lora_alpha: float = field(
-        default=16.0, metadata={"help": "LoRA layers count lora_alpha / lora_rank times."}
+    lora_alpha: int = field(
+        default=16, metadata={"help": "LoRA layers count lora_alpha / lora_rank times."}
     )
     lora_dropout: float = field(default=0.05, metadata={"help": "Dropout before LoRA layers."})
     lora_target_modules: list[str] = field(

@@ -32,7 +32,7 @@ def with_lora(
     model: PreTrainedModel,
     *,
     rank: int = 8,
-    alpha: float = 16.0,
+    alpha: int = 16,
     dropout: float = 0.05,
     target_modules: Sequence[str] = (),
 ) -> Any:

@@ -79,15 +79,16 @@ def test_piece_of_a_chromosome_is_named_by_its_region(tmp_path):
     assert rows[0]["sequence"] == BASES[99 - 16 : 99 + 16]
 
 
-def wrong_ref(pos: int) -> str:
+def swapped(pos: int) -> str:
+    """As `snv`, with the alleles in each other's place."""
     return f"{OTHER[BASES[pos - 1]]},{BASES[pos - 1]}"
 
 
 WRONG_VARIANTS = {
     "reference allele": (
-        f"17,90,{wrong_ref(90)},FUNC,0,x",
-        rf"sge.csv, row 2: the reference allele of 17:90 is {OTHER[BASES[89]]}, but .*genome.fa has "
-        rf"{BASES[89]} there; is it another assembly",
+        f"17,90,{swapped(90)},FUNC,0,x",
+        rf"sge.csv, row 2: the reference allele of 17:90 is {OTHER[BASES[89]]}, but .*genome.fa "
+        rf"has {BASES[89]} there; is it another assembly",
     ),
     "beyond the contig": ("17,401,A,C,FUNC,0,x", "row 2: 17:401 A>C lies on no contig of"),
     "unknown contig": ("5,40,A,C,FUNC,0,x", "row 2: 5:40 A>C lies on no contig .* chr17, chr2"),
