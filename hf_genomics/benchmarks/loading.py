@@ -29,7 +29,7 @@ def load_benchmark(
         source: the original files, an archive or URL of them, a folder that
             `hf-genomics build-dataset` wrote, or the id of a copy on the Hub. The known copy on the
             Hub if none is given.
-        **options: fields of `BuildOptions`, such as `genomes`, `annotation`, `seed`.
+        **options: fields of `BuildOptions`, such as `genomes` (a FASTA file), `annotation`, `seed`.
 
     Returns:
         Splits `train`, `validation` and `test`, as far as the source has them, with the columns

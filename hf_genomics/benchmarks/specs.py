@@ -25,6 +25,10 @@ def _none_known() -> Mapping[str, int]:
     return MappingProxyType({})
 
 
+def _no_files() -> Mapping[str, Path]:
+    return MappingProxyType({})
+
+
 def _no_checksums() -> Mapping[str, str]:
     return MappingProxyType({})
 
@@ -126,7 +130,8 @@ class BuildOptions:
     """What a builder needs beside the source.
 
     Attributes:
-        genomes: FASTA files by the class whose coordinates they are for; "" is for all others.
+        genomes: FASTA file of the coordinates, or FASTA files by the class that they are for, where
+            "" stands for all other classes.
         annotation: repeats, RepeatMasker `.out` or GFF.
         validation_fraction: share of `train` that becomes `validation` where there is none.
         seed: of every random choice.
@@ -134,9 +139,12 @@ class BuildOptions:
         max_length: longest repeat.
         families: only repeats whose class, family or type begins with one of these.
         min_barcodes: rows of an assay with fewer are left out.
+
+    Raises:
+        ValueError: A file is not there, or a number is out of its range.
     """
 
-    genomes: Mapping[str, Path] = field(default_factory=dict)
+    genomes: Mapping[str, Path] = field(default_factory=_no_files)
     annotation: Path | None = None
     validation_fraction: float = 0.1
     seed: int = 0
@@ -144,6 +152,23 @@ class BuildOptions:
     max_length: int = 1000
     families: tuple[str, ...] = ()
     min_barcodes: int = 10
+
+    def __post_init__(self) -> None:
+        given: object = self.genomes
+        genomes = {"": given} if isinstance(given, (str, Path)) else dict(self.genomes)
+        files = {label: Path(path).expanduser() for label, path in genomes.items()}
+        object.__setattr__(self, "genomes", MappingProxyType(files))
+        if self.annotation is not None:
+            object.__setattr__(self, "annotation", Path(self.annotation).expanduser())
+        families: object = self.families
+        chosen = (families,) if isinstance(families, str) else tuple(self.families)
+        object.__setattr__(self, "families", chosen)
+        for path in filter(None, (*files.values(), self.annotation)):
+            if not path.is_file():
+                raise ValueError(f"There is no file {path}.")
+        for name in ("window", "max_length"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; give 1 or more.")
 
     def genome(self, label: str = "") -> Path:
         """The FASTA file for a class.
