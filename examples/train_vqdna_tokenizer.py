@@ -23,7 +23,7 @@ from typing import Any
 from transformers import set_seed
 
 from hf_genomics import DNATokenizer, VQDNAQuantizerConfig, VQDNAQuantizerModel
-from hf_genomics.data.genome_windows import GenomeWindows, WindowCollator, load_genomes
+from hf_genomics.data.genome_windows import WindowCollator
 from hf_genomics.evaluation.results import (
     command_line,
     package_versions,
@@ -32,6 +32,7 @@ from hf_genomics.evaluation.results import (
 )
 from hf_genomics.training.checkpoints import checkpoint_to_resume
 from hf_genomics.training.config_overrides import parse_config_overrides
+from hf_genomics.training.genome_loading import load_windows
 from hf_genomics.training.processes import leave_process_group
 from hf_genomics.training.vqdna_arguments import QuantizerArguments, parse_quantizer_arguments
 from hf_genomics.training.vqdna_trainer import VQDNAQuantizerTrainer
@@ -45,32 +46,13 @@ def main() -> None:
     commit = source_commit()  # of the code that runs, not of what is checked out at the end
 
     model = build_quantizer(model_args)
-    options: dict[str, Any] = {
-        "held_out": data_args.held_out,
-        "sequence_column": data_args.sequence_column,
-    }
-    with training_args.main_process_first(desc="reading genomes"):
-        genomes = load_genomes(data_args.genomes, **options)
-        held_out = None
-        if data_args.held_out:
-            held_out = load_genomes(data_args.genomes, want_held_out=True, **options)
-    windows: dict[str, Any] = {
-        "train": GenomeWindows(
-            genomes,
-            data_args.window,
-            shift=True,
-            reverse_complement=data_args.reverse_complement_probability,
-            seed=training_args.seed,
-        )
-    }
-    if held_out is not None:
-        windows["held_out"] = GenomeWindows(held_out, data_args.window)
+    windows = load_windows(data_args, training_args)
     tokenizer = DNATokenizer()
     trainer = VQDNAQuantizerTrainer(
         model=model,
         args=training_args,
-        train_dataset=windows["train"],
-        eval_dataset=windows.get("held_out"),
+        train_dataset=windows.train,
+        eval_dataset=windows.held_out,
         data_collator=WindowCollator(tokenizer),
         processing_class=tokenizer,
     )
@@ -85,12 +67,11 @@ def main() -> None:
         "epochs": trainer.state.epoch,
         "steps": trainer.state.global_step,
     }
-    if held_out is not None:
+    if windows.held_out is not None:
         results |= trainer.evaluate(metric_key_prefix="held_out")
     results |= {
         "num_parameters": model.num_parameters(),
-        "windows": {name: len(split) for name, split in windows.items()},
-        "windows_left_out": {name: split.num_left_out for name, split in windows.items()},
+        **windows.summary(),
         "model_arguments": asdict(model_args),
         "data_arguments": asdict(data_args),
         "seed": training_args.seed,

@@ -24,8 +24,8 @@ FEATURES = Features(
     {"name": Value("string"), "start": Value("int64"), "sequence": Value("large_string")}
 )
 
-_IS_BASE = np.zeros(256, bool)
-_IS_BASE[list(b"ACGTUacgtu")] = True
+IS_BASE = np.zeros(256, bool)
+IS_BASE[list(b"ACGTUacgtu")] = True
 
 
 def load_genomes(
@@ -90,11 +90,11 @@ def _rows(
     intervals = [parse_interval(text) for text in held_out]
     seen: set[str] = set()
     is_empty = True
-    for name, sequence in _contigs(sources, sequence_column, split):
+    for name, sequence in contigs(sources, sequence_column, split):
         if name in seen:
             raise ValueError(f"two sequences are named {name!r}; rename one of them.")
         seen.add(name)
-        for start, end, is_out in _stretches(name, len(sequence), intervals):
+        for start, end, is_out in stretches(name, len(sequence), intervals):
             if is_out == want_held_out:
                 is_empty = False
                 for begin in range(start, end, PIECE):
@@ -114,7 +114,8 @@ def _rows(
         )
 
 
-def _contigs(sources: tuple[str, ...], column: str, split: str) -> Iterator[tuple[str, str]]:
+def contigs(sources: tuple[str, ...], column: str, split: str) -> Iterator[tuple[str, str]]:
+    """Name and letters of each sequence of files and data sets; see `load_genomes`."""
     for source in sources:
         if Path(source).is_file():
             for record in read_fasta(source):
@@ -126,7 +127,7 @@ def _contigs(sources: tuple[str, ...], column: str, split: str) -> Iterator[tupl
             yield str(row.get("name", row.get("id", number))), row[column]
 
 
-def _stretches(
+def stretches(
     name: str, length: int, intervals: Iterable[Interval]
 ) -> Iterator[tuple[int, int, bool]]:
     """Start and end of each stretch of a contig, and whether it is held out; in order."""
@@ -192,7 +193,7 @@ class GenomeWindows:
         tiles: list[NDArray[np.int64]] = []
         self.num_left_out = 0
         for row in range(len(rows)):
-            bases = _IS_BASE[self._bases(row)]
+            bases = IS_BASE[self._bases(row)]
             number = len(bases) // window
             known = bases[: number * window].reshape(number, window).mean(1) >= least_known
             kept = np.flatnonzero(known)

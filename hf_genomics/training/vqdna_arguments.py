@@ -91,6 +91,21 @@ class GenomeArguments:
     sequence_column: str = field(
         default="sequence", metadata={"help": "Column of a data set that holds the sequences."}
     )
+    streaming: bool = field(
+        default=False,
+        metadata={
+            "help": "Read the genomes while training goes on, and keep nothing on disk; needs "
+            "--max_steps. What is held out is read first, and kept."
+        },
+    )
+
+    def problem(self, training: TrainingArguments) -> str | None:
+        """What contradicts the training arguments, if anything does."""
+        if training.eval_strategy != "no" and not self.held_out:
+            return "name contigs to evaluate on with --held_out, or pass --eval_strategy no"
+        if self.streaming and training.max_steps <= 0:
+            return "--streaming does not know how long the genomes are; say --max_steps"
+        return None
 
 
 def parse_quantizer_arguments(
@@ -114,7 +129,7 @@ def parse_quantizer_arguments(
             "--preset, --config_overrides, --codebook_sizes and --quantizer_layers are for random "
             "weights; a trained quantizer keeps its shape"
         )
-    if training.eval_strategy != "no" and not data.held_out:
-        parser.error("name contigs to evaluate on with --held_out, or pass --eval_strategy no")
+    if problem := data.problem(training):
+        parser.error(problem)
     require_one_group(training)
     return model, data, training

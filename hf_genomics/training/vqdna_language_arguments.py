@@ -88,7 +88,7 @@ def parse_language_model_arguments(
                 f"--window {data.window} must be a multiple of --kmer_size {model.kmer_size}: "
                 "what is left over cannot be predicted"
             )
-    if training.eval_strategy != "no" and not data.held_out:
-        parser.error("name contigs to evaluate on with --held_out, or pass --eval_strategy no")
+    if problem := data.problem(training):
+        parser.error(problem)
     require_one_group(training)
     return model, data, training

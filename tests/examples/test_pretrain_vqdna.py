@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -114,6 +115,22 @@ def test_a_killed_run_goes_on_to_the_same_bytes_and_to_a_classifier(start, tmp_p
 
 
 @pytest.mark.slow
+def test_a_killed_run_on_streamed_genomes_goes_on_to_the_same_bytes(start, tmp_path):
+    options = ["--kmer_size", "2", "--streaming", "true"]
+    results = run(start, tmp_path / "whole", *options)
+    assert results["windows"] == {"held_out": 30}  # nobody has counted the others
+    killed = run(start, tmp_path / "killed", *options, "--save_total_limit", "9")
+    assert killed["held_out_loss"] == results["held_out_loss"]
+    for name in ("model.safetensors", "all_results.json", "checkpoint-16", "checkpoint-20"):
+        path = tmp_path / "killed" / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    again = run(start, tmp_path / "killed", *options, "--resume_from_checkpoint", "true")
+    assert again["resumed_from"].endswith("checkpoint-12")
+    whole, resumed = (tmp_path / name / "model.safetensors" for name in ("whole", "killed"))
+    assert whole.read_bytes() == resumed.read_bytes()
+
+
+@pytest.mark.slow
 def test_codes_may_be_masked_instead(start, tmp_path):
     options = ["--quantizer", str(start / "quantizer"), "--mask_mode", "code"]
     results = run(start, tmp_path / "code", *options)
@@ -161,6 +178,7 @@ def test_two_processes_train_one_model(start, tmp_path):
         (["--kmer_size", "9"], "--kmer_size must be from 1 to 8"),
         (["--model_name_or_path", "m"], "--config_overrides is for new models"),
         (["--quantizer", "q", "--mask_mode", "base"], "invalid choice"),
+        (["--quantizer", "q", "--streaming", "--max_steps", "0"], "say --max_steps"),
     ],
 )
 def test_bad_arguments_are_named(start, tmp_path, more, message):

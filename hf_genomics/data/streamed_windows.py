@@ -1,0 +1,177 @@
+"""Windows of genomes that are read while training goes on, and never kept: for data sets that are
+larger than the disk."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from datasets import Features, IterableDataset, Value, load_dataset
+
+from hf_genomics.data.alignment_windows import Interval, parse_interval
+from hf_genomics.data.genome_windows import IS_BASE, contigs, stretches
+from hf_genomics.data.sequence import opposite_strand
+
+SHUFFLED = 4096  # windows that are held in memory to be shuffled
+FEATURES = Features({"sequence": Value("string")})
+
+
+def stream_windows(
+    sources: Sequence[str],
+    window: int,
+    *,
+    held_out: Sequence[str] = (),
+    sequence_column: str = "sequence",
+    split: str = "train",
+    reverse_complement: float = 0.5,
+    least_known: float = 0.5,
+    buffer_size: int = SHUFFLED,
+    seed: int = 0,
+) -> IterableDataset:
+    """Rows `sequence`, windows of genomes, in an order that is random within a buffer.
+
+    Of several sources, a window of each is read in turn, until all are at their end. A sequence is
+    tiled from a random start, and each window read from the other strand at random; both follow
+    from the seed and the sequence's name, so that a second reading gives the same windows, and so
+    does a resumed run, which reads again what it skips. A single data set of several
+    files keeps them as shards, which processes and workers share.
+
+    Args:
+        sources: FASTA files, or folders or Hub ids of data sets; see `load_genomes`. Names may
+            repeat: nothing is kept to compare them with.
+        window: bases of a window.
+        held_out: contigs `NAME`, or stretches `NAME:START-END` (0-based, half-open), to leave out.
+            A name that never comes is not noticed here; `load_genomes` does.
+        sequence_column: column of a data set.
+        split: split of a data set.
+        reverse_complement: share of windows read from the other strand, 0 to 1.
+        least_known: share of a window's bases that must be A, C, G or T; others are left out.
+        buffer_size: windows among which the next one is drawn.
+        seed: of the draws.
+
+    Raises:
+        ValueError: an option is out of range. While it is read: a file is no FASTA, or a data set
+            has no such column.
+    """
+    if window < 1 or not 0 <= reverse_complement <= 1 or not 0 <= least_known <= 1:
+        raise ValueError(
+            f"window is {window}, reverse_complement {reverse_complement}, least_known "
+            f"{least_known}; a window has 1 base or more, and shares are from 0 to 1."
+        )
+    cut = _Cutter(
+        window=window,
+        held_out=[parse_interval(text) for text in held_out],
+        reverse_complement=reverse_complement,
+        least_known=least_known,
+        seed=seed,
+    )
+    if len(sources) == 1 and not Path(sources[0]).is_file():
+        windows = _of_data_set(sources[0], sequence_column, split, cut)
+    else:
+        windows = IterableDataset.from_generator(
+            _in_turn,
+            gen_kwargs={
+                # a tuple: `datasets` would take a list for shards
+                "sources": tuple(sources),
+                "sequence_column": sequence_column,
+                "split": split,
+                "cut": cut,
+            },
+            features=FEATURES,
+        )
+    assert isinstance(windows, IterableDataset)
+    return windows.shuffle(seed=seed, buffer_size=buffer_size)
+
+
+def _in_turn(
+    sources: tuple[str, ...], sequence_column: str, split: str, cut: _Cutter
+) -> Iterator[dict[str, str]]:
+    """A window of each source that has any left, again and again."""
+    readers = [
+        (
+            window
+            for name, sequence in contigs((source,), sequence_column, split)
+            for window in cut.windows(name, sequence)
+        )
+        for source in sources
+    ]
+    while readers:
+        for reader in [*readers]:
+            window = next(reader, None)
+            if window is None:
+                readers.remove(reader)
+            else:
+                yield {"sequence": window}
+
+
+def _of_data_set(source: str, column: str, split: str, cut: _Cutter) -> IterableDataset:
+    """The windows of a data set, which keeps its shards."""
+    data: IterableDataset = load_dataset(source, split=split, streaming=True)
+    named = data.map(
+        _Named(source, column),
+        with_indices=True,
+        remove_columns=data.column_names,
+        features=Features({"name": Value("string"), "sequence": Value("large_string")}),
+    )
+    return named.map(
+        cut,
+        batched=True,
+        batch_size=1,
+        remove_columns=["name", "sequence"],
+        features=FEATURES,
+    )
+
+
+class _Named:
+    """A row of a data set as `name, sequence`."""
+
+    def __init__(self, source: str, column: str) -> None:
+        self.source, self.column = source, column
+
+    def __call__(self, row: dict[str, Any], number: int) -> dict[str, str]:
+        if self.column not in row:
+            raise ValueError(
+                f"{self.source} has no column {self.column!r}; it has {', '.join(row)}."
+            )
+        name = str(row.get("name", row.get("id", number)))
+        return {"name": name, "sequence": row[self.column]}
+
+
+class _Cutter:
+    """Cuts the sequences of a batch into windows."""
+
+    def __init__(
+        self,
+        *,
+        window: int,
+        held_out: list[Interval],
+        reverse_complement: float,
+        least_known: float,
+        seed: int,
+    ) -> None:
+        self.window = window
+        self.held_out = held_out
+        self.reverse_complement = reverse_complement
+        self.least_known = least_known
+        self.seed = seed
+
+    def __call__(self, batch: dict[str, list[str]]) -> dict[str, list[str]]:
+        rows = zip(batch["name"], batch["sequence"], strict=True)
+        return {"sequence": [window for row in rows for window in self.windows(*row)]}
+
+    def windows(self, name: str, sequence: str) -> Iterator[str]:
+        """Those of one sequence, in order."""
+        generator = np.random.default_rng([self.seed, zlib.crc32(name.encode())])
+        for start, end, is_out in stretches(name, len(sequence), self.held_out):
+            if is_out:
+                continue
+            first = start + int(generator.integers(0, (end - start) % self.window + 1))
+            for begin in range(first, end - self.window + 1, self.window):
+                turn = generator.random() < self.reverse_complement
+                window = sequence[begin : begin + self.window]
+                known = IS_BASE[np.frombuffer(window.encode("ascii"), np.uint8)].mean()
+                if known >= self.least_known:
+                    yield opposite_strand(window) if turn else window
