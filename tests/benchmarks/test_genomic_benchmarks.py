@@ -123,13 +123,24 @@ def test_validation_is_a_share_of_each_class_and_the_rule_is_written_down(tmp_pa
     rows = load(source, genome, validation_fraction=0.2)
     assert sorted(rows["validation"]["label"]) == [0] * 4 + [1] * 6
     assert not rows_of(rows["train"]) & rows_of(rows["validation"])
-    assert rows_of(load(source, genome, seed=1)["validation"]) != rows_of(rows["validation"])
+    other = load(source, genome, validation_fraction=0.2, seed=1)
+    assert rows_of(other["validation"]) != rows_of(rows["validation"])
     from hf_genomics.benchmarks.specs import BuildOptions
 
     options = BuildOptions(genomes={"": genome}, seed=7)
     build_dataset("genomic_benchmarks", source, tmp_path / "built", options=options)
     card = (tmp_path / "built" / "README.md").read_text()
     assert "10 % of each class of train whose SHA-256 of `seed:sequence`, seed 7, is smal" in card
+
+
+@pytest.mark.parametrize(
+    ("fraction", "message"),
+    [(0.0, "give a number between 0 and 1"), (1.0, "between 0 and 1"), (0.99, "one side empty")],
+)
+def test_share_that_leaves_a_side_empty_is_refused(tmp_path, genome, fraction, message):
+    source = write_tables(tmp_path / "source" / NAME).parent
+    with pytest.raises(ValueError, match=message):
+        load(source, genome, validation_fraction=fraction)
 
 
 def test_copies_of_a_sequence_stay_on_one_side(tmp_path):
