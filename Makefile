@@ -3,7 +3,8 @@
 #   make demo     simulate a benchmark, fine-tune on it, reload and score (DATA=... CONFIG=... for real data)
 #   make test     the whole test suite
 #   make bench    every benchmark under benches/, and a table of their results
-#   make lint     what the continuous integration checks besides the tests
+#   make docs     the documentation as a site in site/; a warning fails it
+#   make lint     what the continuous integration checks besides docs and tests
 #   make format   put the code into the format that lint asks for
 
 PYTHON ?= python3
@@ -16,7 +17,7 @@ TORCH := $(shell grep '^torch==' constraints.txt)
 WORKERS ?= 2
 PYTEST_ARGS ?=
 
-.PHONY: help install install-dev demo test bench lint format clean
+.PHONY: help install install-dev demo test bench docs lint format clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -54,6 +55,11 @@ bench: $(VENV)/.installed-dev
 	@set -e; for bench in benches/bench_*.py; do echo "== $$bench"; $(BIN)/python $$bench; done
 	@$(BIN)/python benches/table.py
 
+# The variable silences an advertisement of the theme.
+docs: export NO_MKDOCS_2_WARNING = 1
+docs: $(VENV)/.installed-dev
+	$(BIN)/mkdocs build --strict
+
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -64,4 +70,4 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) build dist site *.egg-info

@@ -13,6 +13,7 @@ from hf_genomics.cli import app
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES_THAT_RUN = [
+    "index.md",
     "phylogpn.md",
     "phylogenetic_likelihood.md",
     "vqdna.md",

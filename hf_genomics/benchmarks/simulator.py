@@ -60,7 +60,9 @@ def simulate_dataset(
 
     Args:
         condition: "clade", "permuted", "motif", "decayed-motif" or "transposon".
-        num_train, num_validation, num_test: rows per split.
+        num_train: rows of the train split.
+        num_validation: rows of the validation split.
+        num_test: rows of the test split.
         length: bases per sequence.
         seed: of all randomness.
         **options: any other field of `SimulationParameters`: tree, num_leaves, height, split, ...

@@ -24,7 +24,8 @@ class LorentzLinear(nn.Module):
     The official layer also computes a row for `y_0` and throws it away; here it does not exist.
 
     Args:
-        in_features, out_features: space components in and out.
+        in_features: space components in.
+        out_features: space components out.
     """
 
     def __init__(self, in_features: int, out_features: int):
@@ -48,7 +49,8 @@ class LorentzConv1d(nn.Module):
     `y_s = conv(x_s) + b + w_0 t'`. Zero padding of the space components is padding with the origin.
 
     Args:
-        in_channels, out_channels: space components in and out.
+        in_channels: space components in.
+        out_channels: space components out.
         kernel_size: odd window width K; the length is kept.
     """
 

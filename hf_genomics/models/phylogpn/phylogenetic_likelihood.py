@@ -85,7 +85,9 @@ def conditional_log_likelihood(
     is unknown, or the only leaf that is known.
 
     Args:
-        log_rates, leaf_states, phylogeny: As for `log_likelihood`.
+        log_rates: As for `log_likelihood`.
+        leaf_states: As for `log_likelihood`.
+        phylogeny: As for `log_likelihood`.
         reference_leaf: Name of the leaf that the log rates were predicted from, or its position
             among `phylogeny.leaf_names`; or integers (...), one position for each site.
         substitution_model: `F81()` unless given.
