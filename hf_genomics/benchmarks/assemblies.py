@@ -22,13 +22,13 @@ LENGTHS: dict[str, dict[str, dict[str, int]]] = {
 
 
 def contig_key(name: str) -> str:
-    """What the names of one contig have in common: `chr1` and `1`, `chrM` and `MT`.
+    """What the names of one contig have in common: `chr1`, `Chr1` and `1`, `chrM` and `MT`.
 
     The version of an Ensembl identifier is left out.
     """
     if re.fullmatch(r"ENS[A-Z]*\d+\.\d+", name):
         return name.partition(".")[0]
-    key = name.removeprefix("chr")
+    key = name[3:] if name.lower().startswith("chr") and len(name) > 3 else name
     return "MT" if key == "M" else key
 
 

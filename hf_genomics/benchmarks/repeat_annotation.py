@@ -22,6 +22,7 @@ _KIND = re.compile(
     r"[= ]\s*\"?([^\";]+)",
     re.I,
 )
+_SCORE = re.compile(r"-?\d+(\.\d+)?")  # a whole number, but for searches by profile
 _TARGET = re.compile(r"Motif:([^\"\s;]+)")
 
 
@@ -83,7 +84,7 @@ def _from_out(
 ) -> Iterator[Repeat]:
     for number, line in lines:
         fields = line.split()
-        if not fields or not fields[0].lstrip("-").isdecimal():
+        if not fields or not _SCORE.fullmatch(fields[0]):
             if fields and number > 3:
                 raise ValueError(f"{path}, line {number}: {line[:60]!r} is no row of RepeatMasker.")
             continue
@@ -169,7 +170,7 @@ def _repeat(
 def _types(lines: list[tuple[int, str]], is_out: bool) -> Iterator[str]:
     for _, line in lines:
         fields = line.split() if is_out else line.split("\t")
-        if is_out and len(fields) > 10 and fields[0].isdecimal():
+        if is_out and len(fields) > 10 and _SCORE.fullmatch(fields[0]):
             yield fields[10]
         elif not is_out and len(fields) == 9:
             yield fields[2]

@@ -245,8 +245,14 @@ def test_lengths_of_no_known_assembly_are_let_through():
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("chr1", "1"), ("chrM", "MT"), ("ENST00000371014.5", "ENST00000371014"), ("chrX", "X")],
-    ids=["number", "mitochondrion", "transcript", "letter"],
+    [
+        ("chr1", "1"),
+        ("Chr1", "chr1"),
+        ("chrM", "MT"),
+        ("ENST00000371014.5", "ENST00000371014"),
+        ("chrX", "X"),
+    ],
+    ids=["number", "case", "mitochondrion", "transcript", "letter"],
 )
 def test_names_of_one_contig_agree(one, other):
     assert contig_key(one) == contig_key(other)

@@ -193,6 +193,8 @@ def test_families_of_repeatmasker_are_chosen_by_the_beginning_of_their_name(anno
         False: 80,
     }
     assert Counter(row.wanted for row in read_annotation(annotation)) == {True: 80, False: 80}
+    annotation.write_text(annotation.read_text().replace("  239  ", "  23.9  "))
+    assert len(read_annotation(annotation)) == 160
 
 
 def test_overlapping_repeats_become_one_with_the_strand_of_the_longest(annotation):
