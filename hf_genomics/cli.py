@@ -36,7 +36,14 @@ app = typer.Typer(
 def main() -> None:
     """Genomics models and benchmarks for Transformers.
 
-    Example: hf-genomics simulate clade --output clade_data --num-train 2000
+    \b
+    hf-genomics simulate clade --output clade_data --num-train 2000
+    hf-genomics build-dataset gue --source GUE --output gue
+    hf-genomics build-alignment chr22.maf.gz --tree birds.nh --reference galGal6 --output birds
+    hf-genomics score-variants --model M --fasta hg38.fa.gz --variants in.vcf.gz --output out.vcf.gz
+    hf-genomics export-vocabulary runs/robust --genomes yeast.fa.gz --output vocabulary
+
+    `hf-genomics COMMAND --help` has the options of a command, and more examples.
     """
 
 
@@ -92,7 +99,9 @@ def simulate(
     decayed-motif: a motif planted in one clade's ancestor, mutated since.
     transposon: a copy of an evolved repeat family against its shuffled bases.
 
-    Example: hf-genomics simulate clade --output data --tree balanced --split subtree --seed 1
+    \b
+    hf-genomics simulate clade --output data --tree balanced --split subtree --seed 1
+    hf-genomics simulate motif --output data --length 70 --motif GATTACA
     """
     with user_errors_in_one_line():
         parameters = SimulationParameters(
