@@ -14,9 +14,11 @@ from hf_genomics.cli import app
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES_THAT_RUN = [
     "index.md",
+    "hyperbolic_geometry.md",
     "phylogpn.md",
     "phylogenetic_likelihood.md",
     "vqdna.md",
+    "vqdna_quantization.md",
     "vqdna_language_model.md",
 ]
 
