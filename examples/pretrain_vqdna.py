@@ -18,23 +18,17 @@ is repeated with --resume_from_checkpoint true, which also serves the first star
 """
 
 import sys
-from dataclasses import asdict
-from typing import Any
 
 from kmer_transformer import KmerTransformerConfig, KmerTransformerForMaskedLM
 from transformers import AutoModelForMaskedLM, PreTrainedModel, set_seed
 
 from hf_genomics import DNATokenizer, VQDNAConfig, VQDNAForMaskedLM
 from hf_genomics.data.vqdna_collator import SpanMaskingCollator
-from hf_genomics.evaluation.results import (
-    command_line,
-    package_versions,
-    source_commit,
-    write_results,
-)
+from hf_genomics.evaluation.results import source_commit
 from hf_genomics.training.checkpoints import checkpoint_to_resume
 from hf_genomics.training.config_overrides import parse_config_overrides
 from hf_genomics.training.genome_loading import load_windows
+from hf_genomics.training.genome_runs import train_and_record
 from hf_genomics.training.processes import leave_process_group
 from hf_genomics.training.vqdna_language_arguments import (
     LanguageModelArguments,
@@ -69,42 +63,14 @@ def main() -> None:
         processing_class=tokenizer,
     )
 
-    trained = trainer.train(resume_from_checkpoint=checkpoint)
-    trainer.save_model()
-    trainer.save_state()
-    results: dict[str, Any] = {
-        "train_loss": trained.training_loss,
-        "train_seconds": trained.metrics["train_runtime"],  # since the last start
-        "resumed_from": checkpoint,
-        "epochs": trainer.state.epoch,
-        "steps": trainer.state.global_step,
-    }
-    if windows.held_out is not None:
-        results |= trainer.evaluate(metric_key_prefix="held_out")
-        if getattr(model.config, "mask_mode", "nucleotide") == "code":
-            # the same once more, with nothing of the masked nucleotides in their neighbours' codes
-            model.config.mask_mode = "nucleotide"
-            results |= trainer.evaluate(metric_key_prefix="held_out_nucleotides_hidden")
-            model.config.mask_mode = "code"
-    results |= {
-        "num_parameters": model.num_parameters(),
-        "num_trained_parameters": model.num_parameters(only_trainable=True),
-        **windows.summary(),
-        "model_arguments": asdict(model_args),
-        "data_arguments": asdict(data_args),
-        "seed": training_args.seed,
-        "num_processes": training_args.world_size,
-        "commit": commit,
-        "command": command_line(),
-        "versions": package_versions(),
-    }
-    if trainer.is_world_process_zero():
-        write_results(f"{output_dir}/all_results.json", results)
-        for name, value in results.items():
-            if name.startswith("held_out_") and isinstance(value, float):
-                print(f"{name} {value:.5g}")
-    if training_args.push_to_hub:
-        trainer.push_to_hub()
+    train_and_record(
+        trainer,
+        windows,
+        checkpoint=checkpoint,
+        commit=commit,
+        arguments={"model_arguments": model_args, "data_arguments": data_args},
+        more=lambda: nucleotides_hidden(trainer) if windows.held_out is not None else {},
+    )
 
 
 def build_language_model(args: LanguageModelArguments) -> PreTrainedModel:
@@ -118,6 +84,19 @@ def build_language_model(args: LanguageModelArguments) -> PreTrainedModel:
     fields = parse_config_overrides(args.config_overrides, VQDNAConfig)
     quantizer = str(args.quantizer)
     return VQDNAForMaskedLM.from_quantizer(quantizer, mask_mode=args.mask_mode, **fields)
+
+
+def nucleotides_hidden(trainer: VQDNALanguageModelTrainer) -> dict[str, float]:
+    """Of a model that was trained with masked codes: the same measures once more, with nothing of
+    the masked nucleotides in their neighbours' codes."""
+    config = trainer.accelerator.unwrap_model(trainer.model).config
+    if getattr(config, "mask_mode", "nucleotide") != "code":
+        return {}
+    config.mask_mode = "nucleotide"
+    try:
+        return trainer.evaluate(metric_key_prefix="held_out_nucleotides_hidden")
+    finally:
+        config.mask_mode = "code"
 
 
 def nucleotides_per_token(model: PreTrainedModel) -> int:

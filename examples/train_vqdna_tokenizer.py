@@ -17,22 +17,17 @@ which also serves the first start.
 """
 
 import sys
-from dataclasses import asdict
 from typing import Any
 
 from transformers import set_seed
 
 from hf_genomics import DNATokenizer, VQDNAQuantizerConfig, VQDNAQuantizerModel
 from hf_genomics.data.genome_windows import WindowCollator
-from hf_genomics.evaluation.results import (
-    command_line,
-    package_versions,
-    source_commit,
-    write_results,
-)
+from hf_genomics.evaluation.results import source_commit
 from hf_genomics.training.checkpoints import checkpoint_to_resume
 from hf_genomics.training.config_overrides import parse_config_overrides
 from hf_genomics.training.genome_loading import load_windows
+from hf_genomics.training.genome_runs import train_and_record
 from hf_genomics.training.processes import leave_process_group
 from hf_genomics.training.vqdna_arguments import QuantizerArguments, parse_quantizer_arguments
 from hf_genomics.training.vqdna_trainer import VQDNAQuantizerTrainer
@@ -57,36 +52,13 @@ def main() -> None:
         processing_class=tokenizer,
     )
 
-    trained = trainer.train(resume_from_checkpoint=checkpoint)
-    trainer.save_model()
-    trainer.save_state()
-    results: dict[str, Any] = {
-        "train_loss": trained.training_loss,
-        "train_seconds": trained.metrics["train_runtime"],  # since the last start
-        "resumed_from": checkpoint,
-        "epochs": trainer.state.epoch,
-        "steps": trainer.state.global_step,
-    }
-    if windows.held_out is not None:
-        results |= trainer.evaluate(metric_key_prefix="held_out")
-    results |= {
-        "num_parameters": model.num_parameters(),
-        **windows.summary(),
-        "model_arguments": asdict(model_args),
-        "data_arguments": asdict(data_args),
-        "seed": training_args.seed,
-        "num_processes": training_args.world_size,
-        "commit": commit,
-        "command": command_line(),
-        "versions": package_versions(),
-    }
-    if trainer.is_world_process_zero():
-        write_results(f"{output_dir}/all_results.json", results)
-        for name, value in results.items():
-            if name.startswith("held_out_") and isinstance(value, float):
-                print(f"{name} {value:.5g}")
-    if training_args.push_to_hub:
-        trainer.push_to_hub()
+    train_and_record(
+        trainer,
+        windows,
+        checkpoint=checkpoint,
+        commit=commit,
+        arguments={"model_arguments": model_args, "data_arguments": data_args},
+    )
 
 
 def build_quantizer(args: QuantizerArguments) -> VQDNAQuantizerModel:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,20 +11,20 @@ import torch.nn.functional as F
 from torch import Tensor
 from transformers import EvalPrediction
 
-from hf_genomics.training.pushing import CompletePushTrainer
+from hf_genomics.training.logged_means import LoggedMeansTrainer
 
 IGNORED = -100
 NUM_BASES = 4
 
 
-class VQDNALanguageModelTrainer(CompletePushTrainer):
+class VQDNALanguageModelTrainer(LoggedMeansTrainer):
     """`Trainer` for a `VQDNAForMaskedLM`, or a model with its outputs.
 
-    With the training loss it logs the means since the last log, over this process, of
-    `nucleotide_loss`, `code_loss_i` of each level (nats) and `accuracy` (share of the masked
-    nucleotides that are predicted right). Evaluation reports the same over the whole split, each
-    masked position counted once, and `perplexity`, the exponential of `nucleotide_loss`: 4 for a
-    guess. Only A, C, G and T compete, for nothing else is ever masked.
+    With the training loss it logs `nucleotide_loss`, `code_loss_i` of each level (nats) and
+    `accuracy` (share of the masked nucleotides that are predicted right). Evaluation reports the
+    same over the whole split, each masked position counted once, and `perplexity`, the exponential
+    of `nucleotide_loss`: 4 for a guess. Only A, C, G and T compete, for nothing else is ever
+    masked.
 
     Args:
         model: the model.
@@ -34,31 +34,12 @@ class VQDNALanguageModelTrainer(CompletePushTrainer):
 
     def __init__(self, model: Any = None, args: Any = None, **kwargs: Any) -> None:
         super().__init__(model=model, args=args, compute_metrics=measures, **kwargs)
-        self._sums: defaultdict[str, float] = defaultdict(float)
 
-    def compute_loss(
-        self,
-        model: Any,
-        inputs: dict[str, Tensor | Any],
-        return_outputs: bool = False,
-        num_items_in_batch: Tensor | int | None = None,
-    ) -> Any:
-        """As in `Trainer`; remembers what is logged."""
-        loss, outputs = super().compute_loss(model, inputs, True, num_items_in_batch)
-        if model.training:
-            with torch.no_grad():
-                for name, value in measures_of(sums_of(outputs, inputs["labels"]).sum(0)).items():
-                    self._sums[name] += value
-                self._sums["batches"] += 1
-        return (loss, outputs) if return_outputs else loss
-
-    def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
-        """Logs, with the means since the last time beside every training loss."""
-        if "loss" in logs:
-            batches = self._sums.pop("batches", 0.0)
-            logs.update({name: total / batches for name, total in self._sums.items()})
-            self._sums.clear()
-        super().log(logs, *args, **kwargs)
+    def batch_measures(
+        self, inputs: Mapping[str, Tensor | Any], outputs: Any
+    ) -> Mapping[str, Tensor | float]:
+        """Means over the masked nucleotides of a batch."""
+        return measures_of(sums_of(outputs, inputs["labels"]).sum(0))
 
     def prediction_step(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,10 @@ from torch import Tensor
 from transformers import EvalPrediction
 
 from hf_genomics.models.vqdna.hierarchical_quantization import code_counts
-from hf_genomics.training.pushing import CompletePushTrainer
+from hf_genomics.training.logged_means import LoggedMeansTrainer
 
 
-class VQDNAQuantizerTrainer(CompletePushTrainer):
+class VQDNAQuantizerTrainer(LoggedMeansTrainer):
     """`Trainer` for a `VQDNAQuantizerModel`.
 
     With the training loss it logs the means since the last log, over this process, of
@@ -32,29 +32,20 @@ class VQDNAQuantizerTrainer(CompletePushTrainer):
 
     def __init__(self, model: Any = None, args: Any = None, **kwargs: Any) -> None:
         super().__init__(model=model, args=args, compute_metrics=self._usage, **kwargs)
-        self._sums: defaultdict[str, Tensor | float] = defaultdict(float)
 
-    def compute_loss(
-        self,
-        model: Any,
-        inputs: dict[str, Tensor | Any],
-        return_outputs: bool = False,
-        num_items_in_batch: Tensor | int | None = None,
-    ) -> Any:
-        """As in `Trainer`; remembers what is logged."""
-        loss, outputs = super().compute_loss(model, inputs, True, num_items_in_batch)
-        if model.training:
-            with torch.no_grad():
-                self._remember(inputs["input_ids"], outputs)
-        return (loss, outputs) if return_outputs else loss
-
-    def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
-        """Logs, with the means since the last time beside every training loss."""
-        if "loss" in logs:
-            batches = float(self._sums.pop("batches", 0.0))
-            logs.update({name: float(total) / batches for name, total in self._sums.items()})
-            self._sums.clear()
-        super().log(logs, *args, **kwargs)
+    def batch_measures(
+        self, inputs: Mapping[str, Tensor | Any], outputs: Any
+    ) -> Mapping[str, Tensor | float]:
+        """Means over the nucleotides of a batch."""
+        ids = inputs["input_ids"]
+        known = (ids >= 0) & (ids < 4)
+        right = (outputs.logits.argmax(2) == ids) & known
+        result = {"accuracy": right.sum() / known.sum().clamp_min(1)}
+        for name in ("reconstruction_loss", "commitment_loss"):
+            result[name] = outputs[name].detach()
+        for level, value in enumerate(outputs.codebook_perplexity):
+            result[f"perplexity_{level}"] = value
+        return result
 
     def prediction_step(
         self,
@@ -74,16 +65,6 @@ class VQDNAQuantizerTrainer(CompletePushTrainer):
         right = ((logits.argmax(2) == ids) & known).sum(1)
         sums = torch.stack([right.float(), entropy, known.sum(1).float()], 1)
         return outputs.loss.detach(), outputs.codes.int(), sums
-
-    def _remember(self, ids: Tensor, outputs: Any) -> None:
-        known = (ids >= 0) & (ids < 4)
-        right = (outputs.logits.argmax(2) == ids) & known
-        self._sums["accuracy"] += right.sum() / known.sum().clamp_min(1)
-        for name in ("reconstruction_loss", "commitment_loss"):
-            self._sums[name] += outputs[name].detach()
-        for level, value in enumerate(outputs.codebook_perplexity):
-            self._sums[f"perplexity_{level}"] += value
-        self._sums["batches"] += 1
 
     def _usage(self, prediction: EvalPrediction) -> dict[str, float]:
         codes = torch.from_numpy(np.asarray(prediction.predictions))  # padded with -100
