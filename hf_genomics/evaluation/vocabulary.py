@@ -108,6 +108,7 @@ def export_vocabulary(
     elif held_out:
         raise ValueError("held_out is for files; choose among rows before passing them.")
     reader = WindowReader(rows, window, halo, max_bases)
+    shown = 0
     with tqdm(total=reader.total, unit=" bases", disable=not progress) as bar:
         for windows in batches(reader, batch_size):
             bases = np.stack([window.bases for window in windows])
@@ -117,8 +118,10 @@ def export_vocabulary(
             others = quantizer.tokenize(reverse_complement(ids)).flip(2).cpu().numpy()
             for level, statistics in enumerate(levels):
                 statistics.add(codes[:, level], others[:, level], bases, owned)
-            bar.update(reader.num_bases - bar.n)
-        bar.update(reader.num_bases - bar.n)
+            # the bar does not know how far it is where Transformers' bars are switched off
+            bar.update(reader.num_bases - shown)
+            shown = reader.num_bases
+        bar.update(reader.num_bases - shown)
     if not levels[0].count.sum():
         raise ValueError(
             f"no code was counted in {reader.num_bases} bases: each has an end or an unknown base "

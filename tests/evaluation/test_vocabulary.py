@@ -12,6 +12,7 @@ import pytest
 import torch
 from datasets import load_dataset
 from safetensors.torch import load_file
+from transformers import logging
 
 from hf_genomics import (
     DNATokenizer,
@@ -386,3 +387,15 @@ def test_mistakes_are_named_and_leave_nothing(options, message, tmp_path):
 def test_another_model_is_refused(tmp_path):
     with pytest.raises(ValueError, match="is a Linear; give a VQDNAQuantizerModel"):
         export_vocabulary(torch.nn.Linear(2, 2), ["x.fa"], tmp_path / "v")
+
+
+def test_it_runs_where_progress_bars_are_switched_off(tmp_path):
+    genome = write_fasta(tmp_path / "g.fa.gz", one=random_sequence(300))
+    logging.disable_progress_bar()
+    try:
+        export_vocabulary(
+            quantizer(), [genome], tmp_path / "out", k=3, window=WINDOW, progress=True
+        )
+    finally:
+        logging.enable_progress_bar()
+    assert (tmp_path / "out/codes.json").exists()
