@@ -15,7 +15,13 @@ from hf_genomics.data.alignment_files import sha256_of
 from hf_genomics.data.split_files import SPLITS
 
 from .duplicates import count_duplicates
-from .labelled_rows import checked_labels, checked_sequences, content_digest, split_dataset
+from .labelled_rows import (
+    checked_labels,
+    checked_sequences,
+    column_list,
+    content_digest,
+    split_dataset,
+)
 from .specs import TaskSpec
 from .table_sources import SplitTables
 
@@ -105,7 +111,7 @@ def describe(configuration: Configuration) -> dict[str, Any]:
         "rows_with_other_letters_than_acgt": letters,
         "duplicates": count_duplicates(dataset),
         "content_sha256": {
-            split: content_digest(rows["sequence"], rows["label"])
+            split: content_digest(column_list(rows, "sequence"), column_list(rows, "label"))
             for split, rows in dataset.items()
         },
         "sources": {name: sha256_of(path) for name, path in sorted(configuration.sources.items())},
@@ -148,7 +154,7 @@ def _comparison(record: dict[str, Any], task: TaskSpec) -> list[str]:
 def _label_counts(rows: Any, task: TaskSpec) -> dict[str, int]:
     label = rows.features["label"]
     if isinstance(label, ClassLabel):
-        seen = Counter(rows["label"])
+        seen = Counter(column_list(rows, "label"))
         return {name: seen[index] for index, name in enumerate(label.names)}
     return {"all": len(rows)}
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from datasets import DatasetDict
 
+from .labelled_rows import column_list
+
 
 def count_duplicates(dataset: DatasetDict) -> dict[str, dict[str, int]]:
     """For each split, rows whose sequence (of variants: with the allele) stands elsewhere too.
@@ -23,8 +25,9 @@ def count_duplicates(dataset: DatasetDict) -> dict[str, dict[str, int]]:
         found = {"within": 0}
         for other in labels_of:
             found[f"in_{other}"] = found[f"in_{other}_other_label"] = 0
-        alleles = rows["alt"] if "alt" in rows.column_names else [""] * len(rows)
-        for row in zip(rows["sequence"], alleles, rows["label"], strict=True):
+        sequences, labels = column_list(rows, "sequence"), column_list(rows, "label")
+        alleles = column_list(rows, "alt") if "alt" in rows.column_names else [""] * len(rows)
+        for row in zip(sequences, alleles, labels, strict=True):
             sequence, label = row[:2], tuple(row[2]) if isinstance(row[2], list) else row[2]
             found["within"] += sequence in seen
             seen.setdefault(sequence, set()).add(label)

@@ -187,6 +187,11 @@ def split_dataset(columns: dict[str, Any], task: TaskSpec) -> Dataset:
     return Dataset(InMemoryTable(table), info=DatasetInfo(features=Features(features)))
 
 
+def column_list(rows: Dataset, name: str) -> list[Any]:
+    """A column as a list; `rows[name]` would decode one row after the other."""
+    return list(rows.with_format("arrow")[:].column(name).to_pylist())
+
+
 def content_digest(sequences: Iterable[str], labels: Iterable[Any]) -> str:
     """SHA-256 of the lines `sequence<TAB>label`: the same for the same rows in any file format."""
     digest = hashlib.sha256()

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any
 
 from datasets import DatasetDict
 
 from .configurations import in_order
+from .labelled_rows import column_list
 
 RULE = (
     "validation is the {percent:g} % of each class of train whose SHA-256 of `seed:sequence`, seed "
@@ -42,11 +42,11 @@ def set_validation_aside(
     if not 0 < fraction < 1:
         raise ValueError(
             f"validation_fraction is {fraction}; give a number between 0 and 1, the share of the "
-            "training rows to set aside (--validation_fraction)."
+            "training rows to set aside (--validation-fraction)."
         )
     rows = dataset["train"]
-    labels: list[Any] = list(rows["label"])
-    digests = row_digests(rows["sequence"], seed)
+    labels = column_list(rows, "label")
+    digests = row_digests(column_list(rows, "sequence"), seed)
     chosen: list[int] = []
     for label in sorted(set(labels)):
         own = [row for row, other in enumerate(labels) if other == label]

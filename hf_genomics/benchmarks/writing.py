@@ -13,6 +13,8 @@ from typing import Any
 
 from datasets import ClassLabel, DatasetDict
 
+from .labelled_rows import column_list
+
 CARD, TREE, PROVENANCE = "README.md", "tree.nwk", "provenance.json"
 
 
@@ -141,7 +143,7 @@ def _class_counts(dataset: DatasetDict) -> dict[str, dict[str, int]]:
     counts = {}
     for split, rows in dataset.items():
         label: ClassLabel = rows.features["label"]
-        seen = Counter(rows["label"])
+        seen = Counter(column_list(rows, "label"))
         counts[split] = {name: seen[index] for index, name in enumerate(label.names)}
     return counts
 
