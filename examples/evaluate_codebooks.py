@@ -25,12 +25,14 @@ from hf_genomics.evaluation.results import (
     source_commit,
     write_results,
 )
+from hf_genomics.training.user_errors import user_errors_in_one_line
 
 
 def main() -> None:
     args = parse_arguments(sys.argv[1:])
-    rows = load_genomes(args.genomes, held_out=args.held_out, want_held_out=True)
-    windows = GenomeWindows(rows, args.window)
+    with user_errors_in_one_line("evaluate_codebooks.py"):
+        rows = load_genomes(args.genomes, held_out=args.held_out, want_held_out=True)
+        windows = GenomeWindows(rows, args.window)
     collate = WindowCollator(DNATokenizer())
     input_ids = collate([windows[i] for i in range(len(windows))])["input_ids"]
     results: dict[str, dict[str, Any]] = {}

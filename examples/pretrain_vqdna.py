@@ -30,6 +30,7 @@ from hf_genomics.training.config_overrides import parse_config_overrides
 from hf_genomics.training.genome_loading import load_windows
 from hf_genomics.training.genome_runs import train_and_record
 from hf_genomics.training.processes import leave_process_group
+from hf_genomics.training.user_errors import user_errors_in_one_line
 from hf_genomics.training.vqdna_language_arguments import (
     LanguageModelArguments,
     parse_language_model_arguments,
@@ -40,12 +41,12 @@ from hf_genomics.training.vqdna_language_trainer import VQDNALanguageModelTraine
 def main() -> None:
     model_args, data_args, training_args = parse_language_model_arguments(sys.argv[1:], __doc__)
     output_dir = str(training_args.output_dir)
-    checkpoint = checkpoint_to_resume(output_dir, training_args.resume_from_checkpoint)
-    set_seed(training_args.seed)
     commit = source_commit()  # of the code that runs, not of what is checked out at the end
-
-    model = build_language_model(model_args)
-    windows = load_windows(data_args, training_args)
+    with user_errors_in_one_line("pretrain_vqdna.py"):  # those of training keep their traceback
+        checkpoint = checkpoint_to_resume(output_dir, training_args.resume_from_checkpoint)
+        set_seed(training_args.seed)
+        model = build_language_model(model_args)
+        windows = load_windows(data_args, training_args)
     tokenizer = DNATokenizer()
     trainer = VQDNALanguageModelTrainer(
         model=model,

@@ -54,6 +54,7 @@ from hf_genomics.evaluation.results import (
     source_commit,
     write_results,
 )
+from hf_genomics.training.user_errors import user_errors_in_one_line
 
 
 def main() -> None:
@@ -61,7 +62,8 @@ def main() -> None:
     commit = source_commit()  # of the code that runs, not of what is checked out at the end
     folder = Path(args.output_dir)
     folder.mkdir(parents=True, exist_ok=True)
-    genomes = read_labelled_genomes(args.genomes, args.labels, min_jaccard=args.min_jaccard)
+    with user_errors_in_one_line("sars_cov_2_lineages.py"):
+        genomes = read_labelled_genomes(args.genomes, args.labels, min_jaccard=args.min_jaccard)
     named = genomes.where(genomes.named)
 
     # The genomes with a name alone are scored; the picture shows all.

@@ -29,6 +29,7 @@ from hf_genomics.training.config_overrides import parse_config_overrides
 from hf_genomics.training.genome_loading import load_windows
 from hf_genomics.training.genome_runs import train_and_record
 from hf_genomics.training.processes import leave_process_group
+from hf_genomics.training.user_errors import user_errors_in_one_line
 from hf_genomics.training.vqdna_arguments import QuantizerArguments, parse_quantizer_arguments
 from hf_genomics.training.vqdna_trainer import VQDNAQuantizerTrainer
 
@@ -36,12 +37,14 @@ from hf_genomics.training.vqdna_trainer import VQDNAQuantizerTrainer
 def main() -> None:
     model_args, data_args, training_args = parse_quantizer_arguments(sys.argv[1:], __doc__)
     output_dir = str(training_args.output_dir)
-    checkpoint = checkpoint_to_resume(output_dir, training_args.resume_from_checkpoint)
-    set_seed(training_args.seed)
     commit = source_commit()  # of the code that runs, not of what is checked out at the end
-
-    model = build_quantizer(model_args)
-    windows = load_windows(data_args, training_args)
+    with user_errors_in_one_line(
+        "train_vqdna_tokenizer.py"
+    ):  # those of training keep their traceback
+        checkpoint = checkpoint_to_resume(output_dir, training_args.resume_from_checkpoint)
+        set_seed(training_args.seed)
+        model = build_quantizer(model_args)
+        windows = load_windows(data_args, training_args)
     tokenizer = DNATokenizer()
     trainer = VQDNAQuantizerTrainer(
         model=model,

@@ -179,6 +179,7 @@ def test_two_processes_train_one_model(start, tmp_path):
         (["--model_name_or_path", "m"], "--config_overrides is for new models"),
         (["--quantizer", "q", "--mask_mode", "base"], "invalid choice"),
         (["--quantizer", "q", "--streaming", "--max_steps", "0"], "say --max_steps"),
+        (["--quantizer", "./nowhere"], "error: ./nowhere"),
     ],
 )
 def test_bad_arguments_are_named(start, tmp_path, more, message):
@@ -190,4 +191,5 @@ def test_bad_arguments_are_named(start, tmp_path, more, message):
         timeout=120,
     )
     assert finished.returncode == 2
+    assert "Traceback" not in finished.stderr
     assert message in " ".join(finished.stderr.split())

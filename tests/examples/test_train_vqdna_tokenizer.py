@@ -132,6 +132,7 @@ def test_two_processes_train_one_model(genome, tmp_path):
         (["--model_name_or_path", "x"], "a trained quantizer keeps its shape"),
         (["--eval_strategy", "steps", "--held_out"], "--held_out"),
         (["--preset", "best"], "invalid choice"),
+        (["--held_out", "chrX"], "error: no contig is named chrX; there are chr1, chr2"),
     ],
 )
 def test_mistakes_are_said_before_anything_runs(genome, tmp_path, more, message):
@@ -142,5 +143,6 @@ def test_mistakes_are_said_before_anything_runs(genome, tmp_path, more, message)
         text=True,
         timeout=120,
     )
-    assert finished.returncode != 0
+    assert finished.returncode == 2
     assert message in finished.stderr
+    assert "Traceback" not in finished.stderr

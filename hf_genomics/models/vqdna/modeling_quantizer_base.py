@@ -123,6 +123,21 @@ class VQDNAQuantizerPreTrainedModel(PreTrainedModel):
             self.push_to_hub(repo_id, **hub, **kwargs)
 
 
+def check_token_ids(input_ids: Any) -> None:
+    """Raises a `ValueError` for all that is no tensor `(B, L)` of integers with positions."""
+    remedy = "tokenize strings with DNATokenizer and pass its batch as model(**batch)."
+    if not isinstance(input_ids, Tensor):
+        got = "nothing" if input_ids is None else f"a {type(input_ids).__name__}"
+        raise ValueError(f"input_ids must be token ids of shape (B, L), got {got}; {remedy}")
+    if input_ids.dim() != 2:
+        shape = tuple(input_ids.shape)
+        raise ValueError(f"input_ids must be token ids of shape (B, L), got {shape}; {remedy}")
+    if input_ids.is_floating_point():
+        raise ValueError(f"input_ids must be integers, got {input_ids.dtype}; {remedy}")
+    if input_ids.shape[1] == 0:
+        raise ValueError("input_ids have no positions; leave empty sequences out.")
+
+
 HUB_OPTIONS = (
     "repo_id",
     "commit_message",

@@ -29,7 +29,7 @@ from .convolutional_blocks import Stem  # noqa: F401
 from .gradient_estimators import straight_through  # noqa: F401
 from .hierarchical_quantization import HierarchicalQuantizer  # noqa: F401
 from .linear_layers import RowwiseLinear  # noqa: F401
-from .modeling_quantizer_base import VQDNAQuantizerPreTrainedModel  # noqa: F401
+from .modeling_quantizer_base import check_token_ids
 from .modeling_transformer import VQDNAEmbeddings, VQDNALayer
 from .modeling_vqdna_base import VQDNAPreTrainedModel
 from .modeling_vqdna_quantizer import VQDNAQuantizerEncoderOutput, VQDNAQuantizerModel
@@ -252,9 +252,7 @@ class VQDNAModel(VQDNAPreTrainedModel):
         return bool(getattr(self.config, name, False) if given is None else given)
 
     def _check(self, input_ids: Tensor | None, attention_mask: Tensor | None) -> None:
-        if input_ids is None or input_ids.dim() != 2:
-            got = "nothing" if input_ids is None else tuple(input_ids.shape)
-            raise ValueError(f"input_ids must be token ids of shape (B, L), got {got}.")
+        check_token_ids(input_ids)
         if attention_mask is not None and attention_mask.shape != input_ids.shape:
             raise ValueError(
                 f"attention_mask must have the shape {tuple(input_ids.shape)} of the input, got "

@@ -33,7 +33,7 @@ from .hierarchical_quantization import (
     usage,
 )
 from .linear_layers import RowwiseLinear  # noqa: F401
-from .modeling_quantizer_base import VQDNAQuantizerPreTrainedModel
+from .modeling_quantizer_base import VQDNAQuantizerPreTrainedModel, check_token_ids
 from .products import product  # noqa: F401
 from .remote_code import code_files  # noqa: F401
 from .shared_vectors import SharedVectors  # noqa: F401
@@ -416,7 +416,9 @@ class VQDNAQuantizerModel(VQDNAQuantizerPreTrainedModel):
         """
         levels = self.config.num_quantizers
         if not -levels <= level < levels:
-            raise IndexError(f"level {level} was asked for, but the model has {levels}.")
+            raise IndexError(
+                f"level {level} was asked for, but there are levels 0 to {levels - 1}."
+            )
         codes = torch.arange(self.config.codebook_sizes[level], device=self.device)
         return self.quantizer.codebooks[level].lookup(codes).detach()
 
@@ -514,11 +516,7 @@ class VQDNAQuantizerModel(VQDNAQuantizerPreTrainedModel):
         return torch.stack([perplexity(code_counts(level, size)) for level, size in levels])
 
     def _check(self, input_ids: Tensor | None, *masks: Tensor | None) -> None:
-        if input_ids is None or input_ids.dim() != 2:
-            got = "nothing" if input_ids is None else tuple(input_ids.shape)
-            raise ValueError(f"input_ids must be token ids of shape (B, L), got {got}.")
-        if input_ids.shape[1] == 0:
-            raise ValueError("input_ids have no positions; leave empty sequences out.")
+        check_token_ids(input_ids)
         for mask in masks:
             if mask is not None and mask.shape != input_ids.shape:
                 raise ValueError(
@@ -545,6 +543,9 @@ class VQDNAQuantizerModel(VQDNAQuantizerPreTrainedModel):
 
     def _check_codes(self, codes: Tensor) -> None:
         sizes = self.config.codebook_sizes
+        if not isinstance(codes, Tensor) or codes.is_floating_point():
+            got = codes.dtype if isinstance(codes, Tensor) else f"a {type(codes).__name__}"
+            raise ValueError(f"codes must be a tensor of integers (B, Q, T), got {got}.")
         if codes.dim() != 3 or not 1 <= codes.shape[1] <= len(sizes):
             raise ValueError(
                 f"codes must be (B, Q, T) with 1 to {len(sizes)} levels, got {tuple(codes.shape)}."

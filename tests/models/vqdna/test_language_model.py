@@ -245,6 +245,8 @@ def test_gradient_checkpointing_changes_no_gradient(reentrant):
     [
         ((None,), "input_ids must be token ids of shape"),
         ((torch.zeros(4, dtype=torch.long),), r"got \(4,\)"),
+        (("ACGT",), "got a str; tokenize strings with DNATokenizer"),
+        ((torch.zeros(1, 4),), "input_ids must be integers, got torch.float32"),
         ((torch.full((1, 3), 7),), "hold 7, but the model knows the ids 0 to 6"),
         ((torch.full((1, 3), -1),), "hold -1"),
         ((torch.zeros(1, 3).long(), torch.ones(1, 4)), "attention_mask must have the shape"),

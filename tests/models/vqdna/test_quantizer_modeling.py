@@ -342,6 +342,14 @@ def test_inputs_that_cannot_be_are_refused():
         (lambda: model(), r"shape \(B, L\), got nothing"),
         (lambda: model(ids[0]), r"shape \(B, L\), got \(20,\)"),
         (lambda: model(ids[:, :0]), "no positions"),
+        (lambda: model.tokenize("ACGT"), r"got a str; tokenize strings with DNATokenizer"),
+        (lambda: model({"input_ids": ids}), r"got a dict; .* pass its batch as model\(\*\*batch\)"),
+        (lambda: model.tokenize(ids.float()), "input_ids must be integers, got torch.float32"),
+        (
+            lambda: model.decode(codes=ids[:, None].float()),
+            "tensor of integers .*got torch.float32",
+        ),
+        (lambda: model.detokenize([[[0, 1], [0, 1]]]), "tensor of integers .*got a list"),
         (lambda: model(ids, ids[:, 1:]), r"the shape \(1, 20\) of the input, got \(1, 19\)"),
         (lambda: model(ids + 4), "but the model knows the ids 0 to 6"),
         (lambda: model(ids - 4), "input_ids hold -"),
@@ -357,5 +365,5 @@ def test_inputs_that_cannot_be_are_refused():
     ):
         with pytest.raises(ValueError, match=reason):
             call()
-    with pytest.raises(IndexError, match="level 2 was asked for, but the model has 2"):
+    with pytest.raises(IndexError, match="level 2 was asked for, but there are levels 0 to 1"):
         model.get_codebook(2)
