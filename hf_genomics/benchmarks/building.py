@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
-from transformers.utils.logging import tqdm
 
 from hf_genomics.data.alignment_files import sha256_of
+from hf_genomics.data.progress import bar, bars_shown
 
 from .benchmark_card import card
 from .configurations import Configuration, describe, table_of
@@ -44,7 +44,7 @@ def build_dataset(
         options: genome, annotation, seed and the like.
         licence: of the data as the Hub spells it, where the benchmark's own is not known.
         overwrite: replace a data set written before.
-        progress: show a bar.
+        progress: show bars, of the configurations and of the files that are read.
 
     Returns:
         What `provenance.json` says.
@@ -58,13 +58,14 @@ def build_dataset(
     output = Path(output).absolute()
     check_target(output, overwrite=overwrite)
     with (
+        bars_shown(progress),
         opened(source, benchmark.SPEC) as place,
         written_aside(output, overwrite=overwrite) as aside,
     ):
         records: dict[str, Any] = {}
         checksums: dict[str, str] = {}
         tasks = wanted_tasks(benchmark, place, configs, options)
-        for task in tqdm(tasks, desc=f"Building {benchmark.SPEC.name}", disable=not progress):
+        for task in bar(tasks, desc=f"Building {benchmark.SPEC.name}", leave=True):
             configuration = read_checked(benchmark, task, place, options)
             checksums |= _write_parquet(aside, configuration)
             records[task.name] = describe(configuration)

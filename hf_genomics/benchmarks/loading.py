@@ -8,6 +8,8 @@ from typing import Any
 
 from datasets import DatasetDict, load_dataset
 
+from hf_genomics.data.progress import bars_shown
+
 from .building import read_checked, wanted_tasks
 from .configurations import in_order
 from .registry import find_benchmark
@@ -17,7 +19,12 @@ from .writing import PROVENANCE
 
 
 def load_benchmark(
-    name: str, config: str | None = None, source: str | Path | None = None, **options: Any
+    name: str,
+    config: str | None = None,
+    source: str | Path | None = None,
+    *,
+    progress: bool = False,
+    **options: Any,
 ) -> DatasetDict:
     """One configuration of a benchmark.
 
@@ -29,6 +36,7 @@ def load_benchmark(
         source: the original files, an archive or URL of them, a folder that
             `hf-genomics build-dataset` wrote, or the id of a copy on the Hub. The known copy on the
             Hub if none is given.
+        progress: show bars of the files that are read.
         **options: fields of `BuildOptions`, such as `genomes` (a FASTA file), `annotation`, `seed`.
 
     Returns:
@@ -49,7 +57,7 @@ def load_benchmark(
             )
         source = spec.hub_ids[0]
     build_options = BuildOptions(**options)
-    with opened(source, spec) as place:
+    with bars_shown(progress), opened(source, spec) as place:
         if isinstance(place, Path) and _was_built(place, spec.name):
             return _load_built(place, name, None if config is None else spec.task(config).name)
         asked = [] if config is None else [config]

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hf_genomics.data.indexed_genome import UNKNOWN, encode
+from hf_genomics.data.progress import bar
 
 K = 15
 WINDOW = 5  # k-mers
@@ -61,7 +62,7 @@ def near_duplicates(
     """
     sizes = []
     holders: dict[int, list[int]] = {}
-    for number, other in enumerate(others):
+    for number, other in enumerate(bar(others, desc="Minimizers", unit=" sequences")):
         found = minimizers(other)
         sizes.append(len(found))
         for minimizer in found.tolist():
@@ -69,7 +70,7 @@ def near_duplicates(
     equal = set(others)
     least = min_identity**K
     near = []
-    for sequence in sequences:
+    for sequence in bar(sequences, desc="Near-duplicates", unit=" sequences"):
         found = minimizers(sequence)
         shared: Counter[int] = Counter()
         for minimizer in found.tolist():

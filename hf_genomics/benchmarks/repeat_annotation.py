@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hf_genomics.data.fasta import open_text
+from hf_genomics.data.progress import bar
 
 # Types of features that are repeats, by the Sequence Ontology and by the tools that write GFF.
 _REPEAT_TYPES = re.compile(
@@ -82,7 +83,7 @@ def read_annotation(path: Path, families: Sequence[str] = ()) -> list[Repeat]:
 def _from_out(
     path: Path, lines: list[tuple[int, str]], families: Sequence[str]
 ) -> Iterator[Repeat]:
-    for number, line in lines:
+    for number, line in _watched(lines):
         fields = line.split()
         if not fields or not _SCORE.fullmatch(fields[0]):
             if fields and number > 3:
@@ -118,7 +119,7 @@ def _from_gff(
 ) -> Iterator[Repeat]:
     by_biotype = False
     rows = []
-    for number, line in lines:
+    for number, line in _watched(lines):
         if line.startswith(">") or line.startswith("##FASTA"):
             break
         if not line or line.startswith("#"):
@@ -145,6 +146,11 @@ def _from_gff(
             family = next((text for text in biotypes if text), kind) if kind != "exon" else kind
             strand = "-" if fields[6] == "-" else "+"
             yield _repeat(path, number, fields[0], fields[3], fields[4], strand, family, wanted)
+
+
+def _watched(lines: list[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    with bar(lines, desc="Annotation", unit=" lines") as shown:
+        yield from shown
 
 
 def _repeat(

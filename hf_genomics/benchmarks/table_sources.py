@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import tarfile
 import tempfile
 import urllib.error
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from hf_genomics.data.progress import bar_of_bytes
 from hf_genomics.data.split_files import canonical_split, configurations_of
 from hf_genomics.data.tables import table_suffix
 
@@ -23,6 +23,7 @@ from .labelled_rows import read_table
 from .specs import BenchmarkSpec, TaskSpec
 
 _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+_BLOCK = 1 << 18
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 Source = Path | str
@@ -61,8 +62,14 @@ def opened(source: str | Path, spec: BenchmarkSpec) -> Iterator[Source]:
 def _download(url: str, folder: Path) -> Path:
     name = url.split("?")[0].rstrip("/").rpartition("/")[2] or "download"
     try:
-        with urllib.request.urlopen(url) as answer, open(folder / name, "wb") as file:
-            shutil.copyfileobj(answer, file)
+        with (
+            urllib.request.urlopen(url) as answer,
+            open(folder / name, "wb") as file,
+            bar_of_bytes(answer.length, f"Fetching {name}") as shown,
+        ):
+            while block := answer.read(_BLOCK):
+                file.write(block)
+                shown.update(len(block))
     except (urllib.error.URLError, OSError) as error:
         raise ValueError(
             f"{url} cannot be fetched: {error}; fetch it yourself and name the file."

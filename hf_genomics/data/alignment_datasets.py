@@ -33,6 +33,7 @@ from hf_genomics.data.alignment_writing import (
     written_aside,
 )
 from hf_genomics.data.alignments import ColumnCounts, ColumnExtractor, ReferenceColumns
+from hf_genomics.data.progress import bars_shown
 from hf_genomics.data.reference_bases import ReferenceBases
 from hf_genomics.data.species_map import SpeciesMap
 from hf_genomics.models.phylogpn.phylogeny import Phylogeny
@@ -133,6 +134,7 @@ def build_alignment(
         )
     readings = 2 if options.leaves == "occurring" else 1
     with (
+        bars_shown(progress),
         written_aside(Path(output), overwrite=overwrite) as folder,
         TemporaryDirectory(dir=folder) as temporary,
         nullcontext() if genome is None else ReferenceBases(genome, reference) as bases,

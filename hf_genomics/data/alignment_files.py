@@ -12,6 +12,8 @@ from typing import BinaryIO, Literal, NamedTuple, cast
 
 import numpy as np
 
+from hf_genomics.data.progress import open_watched
+
 AlignmentFormat = Literal["maf", "fasta"]
 
 # Codes of characters, and of states in the data set: A, C, G, T, then gap or unknown.
@@ -145,7 +147,7 @@ def alignment_format(path: Path) -> AlignmentFormat:
 
 def sha256_of(path: Path) -> str:
     """Checksum of the file as it lies on disk, in hexadecimal."""
-    with open(path, "rb") as file:
+    with open_watched(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

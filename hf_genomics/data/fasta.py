@@ -11,6 +11,8 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, TextIO, cast
 
+from hf_genomics.data.progress import open_watched
+
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
@@ -35,12 +37,13 @@ def read_fasta(path: str | Path) -> Iterator[FastaRecord]:
         name: str | None = None
         description = ""
         parts: list[str] = []
-        for number, line in enumerate(_lines(lines, path), start=1):
+        for number, line in enumerate(text_lines(lines, path), start=1):
             line = line.strip()
             if line.startswith(">"):
                 if name is not None:
                     yield _record(path, name, description, parts)
-                name, _, description = line[1:].strip().partition(" ")
+                words = line[1:].split(maxsplit=1)
+                name, description = (*words, "", "")[:2]
                 parts = []
             elif line.startswith(";") or not line:  # ";" opens a comment in old FASTA files
                 continue
@@ -74,11 +77,12 @@ def open_text(path: str | Path) -> TextIO:
     with open(path, "rb") as file:
         compressed = file.read(2) == _GZIP_MAGIC
     # Line ends are left to the caller's parser: a quoted CSV field may hold some of its own.
-    stream = _GzipFile(path, "rb") if compressed else open(path, "rb")  # noqa: SIM115
+    stream = _GzipFile(path) if compressed else open_watched(path)
     return io.TextIOWrapper(cast(io.BufferedReader, stream), encoding="utf-8-sig", newline="")
 
 
-def _lines(file: TextIO, path: str | Path) -> Iterator[str]:
+def text_lines(file: TextIO, path: str | Path) -> Iterator[str]:
+    """The lines of a file that should be FASTA; a ValueError names it where it is no text."""
     try:
         yield from file
     except UnicodeDecodeError as error:
@@ -87,6 +91,14 @@ def _lines(file: TextIO, path: str | Path) -> Iterator[str]:
 
 class _GzipFile(gzip.GzipFile):
     """Says which file is broken."""
+
+    def __init__(self, path: str | Path) -> None:
+        self._packed = open_watched(path)
+        super().__init__(str(path), "rb", fileobj=self._packed)
+
+    def close(self) -> None:
+        super().close()
+        self._packed.close()
 
     def read(self, size: int | None = -1) -> bytes:
         with self._naming():

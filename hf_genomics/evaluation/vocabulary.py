@@ -16,6 +16,7 @@ from transformers import AutoModel
 from transformers.utils.logging import tqdm
 
 from hf_genomics.data.genome_windows import load_genomes
+from hf_genomics.data.progress import bars_shown
 from hf_genomics.evaluation.codebooks import reverse_complement
 from hf_genomics.evaluation.vocabulary_files import Vocabulary, check_target, write_vocabulary
 from hf_genomics.evaluation.vocabulary_statistics import LevelStatistics
@@ -102,9 +103,9 @@ def export_vocabulary(
     ]
     rows = genomes
     if not isinstance(rows, Dataset):
-        rows = load_genomes(
-            [str(source) for source in rows], held_out=held_out, want_held_out=bool(held_out)
-        )
+        sources = [str(source) for source in rows]
+        with bars_shown(progress):
+            rows = load_genomes(sources, held_out=held_out, want_held_out=bool(held_out))
     elif held_out:
         raise ValueError("held_out is for files; choose among rows before passing them.")
     reader = WindowReader(rows, window, halo, max_bases)

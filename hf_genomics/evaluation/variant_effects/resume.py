@@ -15,6 +15,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from hf_genomics.data.progress import open_watched
+
 MANIFEST = "manifest.jsonl"
 
 
@@ -148,7 +150,7 @@ def sha256_of(path: str | Path) -> str:
 
 
 def _sha256(path: Path) -> str:
-    with open(path, "rb") as stream:
+    with open_watched(path) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from transformers.utils.logging import tqdm
 
 from hf_genomics.data.indexed_genome import IndexedGenome, shortened
+from hf_genomics.data.progress import bars_shown
 from hf_genomics.evaluation.variant_effects.alleles import CODES, STATUSES, Status
 from hf_genomics.evaluation.variant_effects.region_reader import RegionSource
 from hf_genomics.evaluation.variant_effects.resume import PartStore, sha256_of
@@ -124,7 +125,7 @@ def score_variants(
             raise ValueError(f"{name} is {number}; give 1 or more.")
     # Everything cheap first, so that a mistake waits neither for an index nor for the model.
     opened = open_source(variants, columns) if region is None else None
-    with IndexedGenome(Path(fasta)) as genome:
+    with bars_shown(progress), IndexedGenome(Path(fasta)) as genome:
         source = opened or RegionSource(str(region), genome)
         scorer = _scorer(
             model,
