@@ -2,7 +2,11 @@
 #
 #   make demo     simulate a benchmark, fine-tune on it, reload and score (DATA=... CONFIG=... for real data)
 #   make test     the whole test suite
+#   make fuzz     thousands of made-up cases for every reader (CASES=... of each property, SEED=...)
+#   make soak     ten thousand training steps at ten times the learning rates (STEPS=...)
+#   make reliability   these, the tests that kill, the bad inputs; and docs/reliability.md from them
 #   make bench    every benchmark under benches/, and a table of their results
+#   make report   the tables of docs/results, from the measured numbers beside them
 #   make docs     the documentation as a site in site/; a warning fails it
 #   make lint     what the continuous integration checks besides docs and tests
 #   make format   put the code into the format that lint asks for
@@ -16,8 +20,13 @@ TORCH := $(shell grep '^torch==' constraints.txt)
 # Worker processes of the test suite; 0 runs it in one.
 WORKERS ?= 2
 PYTEST_ARGS ?=
+# Of the runs that `make reliability` reports.
+CASES ?= 10000
+SEED ?= 1
+STEPS ?= 10000
+RECORDED = $(BIN)/python -m pytest -p tests.reliability.recording --numprocesses $(WORKERS) --dist load
 
-.PHONY: help install install-dev demo test bench docs lint format clean
+.PHONY: help install install-dev demo test fuzz soak reliability bench report docs lint format clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -49,11 +58,28 @@ test: export OMP_NUM_THREADS = 1
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
+fuzz soak reliability: export OMP_NUM_THREADS = 1
+fuzz: export HF_GENOMICS_FUZZ_CASES = $(CASES)
+fuzz: $(VENV)/.installed-dev
+	$(RECORDED) --junitxml=runs/reliability/fuzz.xml --hypothesis-seed=$(SEED) tests/fuzz
+
+soak: export HF_GENOMICS_SOAK_STEPS = $(STEPS)
+soak: $(VENV)/.installed-dev
+	$(RECORDED) --junitxml=runs/reliability/soak.xml tests/reliability/test_stability.py
+
+reliability: fuzz soak
+	$(RECORDED) --junitxml=runs/reliability/suite.xml tests \
+	  --ignore tests/fuzz --ignore tests/reliability/test_stability.py
+	$(BIN)/python docs/tools/report_reliability.py runs/reliability/*.xml
+
 # Each bench sets its own number of threads and writes benches/results/<name>.json.
 bench: $(VENV)/.installed-dev
 	@mkdir -p benches/results
 	@set -e; for bench in benches/bench_*.py; do echo "== $$bench"; $(BIN)/python $$bench; done
 	@$(BIN)/python benches/table.py
+
+report: $(VENV)/.installed
+	$(BIN)/python docs/tools/report.py
 
 # The variable silences an advertisement of the theme.
 docs: export NO_MKDOCS_2_WARNING = 1
