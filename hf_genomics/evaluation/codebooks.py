@@ -39,10 +39,11 @@ def codebook_metrics(
     `_i` is the level, from 0. Per level: `active_i` percent of the codes that occur, `dead_i` codes
     whose moving count is below a tenth of an even one, `perplexity_i`, `perplexity_share_i` of K,
     `effective_rank_i` of the codebook, `quantization_error_i` as `|H - e|^2 / |H|^2`. Together:
-    `bits_per_nucleotide`, `joint_perplexity` and `level_information` (bits that levels 0 and 1
-    share), `representation_error` and `representation_error_coarse` (of the last feature, with all
-    levels and the first alone), `accuracy` and `cross_entropy` (nats) of reading back from all
-    codes, `_coarse` from the first level, `_dropped` with half of the codes hidden.
+    `positions` that have a code, `bits_per_nucleotide`, `joint_perplexity` and `level_information`
+    (bits that levels 0 and 1 share), `representation_error` and `representation_error_coarse` (of
+    the last feature, with all levels and the first alone), `accuracy` and `cross_entropy` (nats) of
+    reading back from all codes, `_coarse` from the first level, `_dropped` with half of the codes
+    hidden.
 
     With one code per nucleotide also, per level: `kmer_k_i`, bits of the k-mer under a code;
     `leak_o_i`, bits of the base o positions left of it; `reverse_complement_i`, share of the
@@ -87,7 +88,7 @@ def usage_metrics(
     model: VQDNAQuantizerModel, codes: Integers, generator: np.random.Generator
 ) -> dict[str, float]:
     """How the codes `(W, Q, T)` are used, and the shape of the codebooks."""
-    result: dict[str, float] = {}
+    result = {"positions": float((codes[:, 0] >= 0).sum())}
     bits = 0.0
     codebooks: Any = model.quantizer.codebooks
     for level, size in enumerate(model.config.codebook_sizes):

@@ -8,12 +8,14 @@ import torch
 import torch.nn.functional as F
 
 from hf_genomics import VQDNAQuantizerConfig, VQDNAQuantizerModel
+from hf_genomics.evaluation import codebooks
 from hf_genomics.evaluation.codebooks import (
     as_table,
     codebook_metrics,
     effective_rank,
     matched_share,
     reverse_complement,
+    usage_metrics,
 )
 
 
@@ -61,8 +63,67 @@ def test_measures_lie_within_their_bounds(measured):
     assert metrics["joint_perplexity"] <= metrics["perplexity_0"] * metrics["perplexity_1"]
 
 
+def test_the_use_of_codes_by_hand():
+    model = quantizer()
+    model.quantizer.codebooks[0].ema_count.copy_(torch.tensor([1.0] * 6 + [0.01, 0.2]))
+    codes = np.array([[[0, 0, 1, 1, -1], [3, 3, 3, 5, -1]]])
+    metrics = usage_metrics(model, codes, np.random.default_rng(0))
+    assert metrics["positions"] == 4
+    assert (metrics["active_0"], metrics["active_1"]) == (25, 12.5)
+    assert (metrics["perplexity_0"], metrics["perplexity_share_0"]) == (2, 0.25)
+    assert metrics["dead_0"] == 1  # 0.2 is more than a tenth of the mean of 0.78
+    fine = -(0.75 * np.log2(0.75) + 0.25 * np.log2(0.25))
+    assert metrics["perplexity_1"] == pytest.approx(2**fine)
+    assert metrics["bits_per_nucleotide"] == pytest.approx(1 + fine)
+    pairs = -(0.5 * np.log2(0.5) + 2 * 0.25 * np.log2(0.25))  # (0, 3) twice, (1, 3), (1, 5)
+    assert metrics["joint_perplexity"] == pytest.approx(2**pairs)
+
+
+def test_information_that_levels_share():
+    model, generator = quantizer(), np.random.default_rng(0)
+    coarse, other = generator.integers(0, 4, (2, 1, 8000))
+    for fine, bits in ((3 * coarse, 2.0), (other, 0.0)):
+        metrics = usage_metrics(model, np.stack([coarse, fine], 1), generator)
+        assert metrics["level_information"] == pytest.approx(bits, abs=0.01)
+
+
+def test_a_vocabulary_of_letters_is_measured_as_one():
+    """Codes of a model that sees one base at a time: nothing of the neighbours, both strands."""
+    model = quantizer(kernel_size=1, stem_kernel_size=1, stem_dim=12)
+    assert model.receptive_radius == 0
+    metrics = codebook_metrics(model, random_ids(40, 200))
+    for level in (0, 1):
+        assert metrics[f"active_{level}"] == 100 * 4 / (8, 16)[level]
+        for k in (1, 3):
+            assert metrics[f"kmer_{k}_{level}"] == pytest.approx(2, abs=0.05), k
+        for offset in range(1, 11):
+            assert metrics[f"leak_{offset}_{level}"] == pytest.approx(0, abs=0.01)
+        assert metrics[f"reverse_complement_{level}"] == 1
+        assert metrics[f"snv_changed_{level}"] == metrics[f"snv_most_{level}"] == 1
+    assert metrics["joint_perplexity"] == pytest.approx(metrics["perplexity_0"])
+    assert metrics["shift_consistency"] == 1
+
+
 def test_codes_do_not_change_when_a_window_is_moved(measured):
     assert measured[2]["shift_consistency"] == 1
+
+
+def test_codes_near_the_ends_change_when_a_window_is_moved(measured, monkeypatch):
+    model, ids, _ = measured
+    monkeypatch.setattr(VQDNAQuantizerModel, "receptive_radius", property(lambda self: 0))
+    assert codebook_metrics(model, ids)["shift_consistency"] < 1
+
+
+def test_a_substitution_changes_the_codes_that_it_changes():
+    model, ids = quantizer(), random_ids(1, 60)
+    codes, counts = model.tokenize(ids), []
+    for step in (1, 2, 3):
+        mutant = ids.clone()
+        mutant[:, 30] = (mutant[:, 30] + step) % 4
+        counts.append((model.tokenize(mutant) != codes).sum(2)[0].tolist())
+    metrics = codebook_metrics(model, ids)
+    assert [metrics["snv_changed_0"], metrics["snv_changed_1"]] in counts
+    assert metrics["snv_most_1"] == metrics["snv_changed_1"]  # of one window
 
 
 def test_accuracy_and_errors_are_those_of_the_model(measured):
@@ -82,6 +143,33 @@ def test_accuracy_and_errors_are_those_of_the_model(measured):
     feature = (encoded.latents[1][known] + first) / 2
     error = (feature - encoded.quantized_representation[known]).square().sum()
     assert metrics["representation_error"] == pytest.approx((error / feature.square().sum()).item())
+    error = (feature - first).square().sum() / feature.square().sum()
+    assert metrics["representation_error_coarse"] == pytest.approx(error.item())
+
+
+def test_reading_back_from_the_first_level_is_that_of_the_model(measured):
+    model, ids, metrics = measured
+    known = ids < 4
+    with torch.no_grad():
+        logits = model.decode(codes=model.tokenize(ids)[:, :1]).logits
+    right = (logits.argmax(2) == ids)[known].double().mean()
+    assert metrics["accuracy_coarse"] == pytest.approx(right.item())
+    entropy = F.cross_entropy(logits[known], ids[known])
+    assert metrics["cross_entropy_coarse"] == pytest.approx(entropy.item(), rel=1e-5)
+
+
+def test_dropped_codes_are_read_as_the_vector_that_stands_for_them(measured, monkeypatch):
+    model, ids, metrics = measured
+    monkeypatch.setattr(codebooks, "DROPPED", 0.0)
+    none = codebook_metrics(model, ids)
+    assert none["cross_entropy_dropped"] == pytest.approx(metrics["cross_entropy"], rel=1e-5)
+    monkeypatch.setattr(codebooks, "DROPPED", 1.0)
+    known = ids < 4
+    with torch.no_grad():
+        logits = model.decode(known[:, :, None] * model.dropped_code).logits
+    entropy = F.cross_entropy(logits[known], ids[known])
+    every = codebook_metrics(model, ids)
+    assert every["cross_entropy_dropped"] == pytest.approx(entropy.item(), rel=1e-5)
 
 
 def test_batches_change_nothing(measured):

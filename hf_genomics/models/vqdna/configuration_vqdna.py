@@ -1,11 +1,12 @@
 """Configuration of the VQDNA language model (Li et al., ICML 2024, arXiv 2405.10812)."""
 
+from math import inf
 from typing import Any
 
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 
-from .configuration_vqdna_quantizer import VQDNAQuantizerConfig
+from .configuration_vqdna_quantizer import VQDNAQuantizerConfig, check_fields
 
 MASK_MODES = ("nucleotide", "code")
 NUM_BASES = 4  # token ids 0 to 3
@@ -111,10 +112,11 @@ class VQDNAConfig(PreTrainedConfig):
             overrides: fields that differ from the preset.
 
         Raises:
-            ValueError: there is no such preset.
+            ValueError: there is no such preset, or no such field.
         """
         if name not in PRESETS:
             raise ValueError(f"preset must be one of {sorted(PRESETS)}, got {name!r}.")
+        check_fields(cls, overrides)
         quantizer = {"quantizer_config": VQDNAQuantizerConfig.preset(name)}
         return cls(**quantizer | PRESETS[name] | overrides)
 
@@ -152,11 +154,11 @@ class VQDNAConfig(PreTrainedConfig):
                 raise ValueError(f"{field} must be from 0 to under 1, got {getattr(self, field)}.")
         if not 0 < self.mlm_probability < 1:
             raise ValueError(f"mlm_probability must lie in (0, 1), got {self.mlm_probability}.")
-        if not self.mean_span_length >= 1:
+        if not 1 <= self.mean_span_length < inf:
             raise ValueError(f"mean_span_length must be at least 1, got {self.mean_span_length}.")
         for field in ("rope_theta", "layer_norm_eps", "initializer_range"):
-            if not getattr(self, field) > 0:
-                raise ValueError(f"{field} must be positive, got {getattr(self, field)}.")
+            if not 0 < getattr(self, field) < inf:
+                raise ValueError(f"{field} must be positive and finite: {getattr(self, field)}.")
 
     def validate_token_ids(self) -> None:
         for field in ("pad_token_id", "mask_token_id"):

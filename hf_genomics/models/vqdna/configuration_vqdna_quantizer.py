@@ -1,6 +1,8 @@
 """Configuration of the VQDNA quantizer (Li et al., ICML 2024, arXiv 2405.10812)."""
 
-from math import prod
+from collections.abc import Iterable
+from difflib import get_close_matches
+from math import inf, prod
 from typing import Any
 
 from huggingface_hub.dataclasses import strict
@@ -143,10 +145,11 @@ class VQDNAQuantizerConfig(PreTrainedConfig):
             overrides: fields that differ from the preset.
 
         Raises:
-            ValueError: there is no such preset.
+            ValueError: there is no such preset, or no such field.
         """
         if name not in PRESETS:
             raise ValueError(f"preset must be one of {sorted(PRESETS)}, got {name!r}.")
+        check_fields(cls, overrides)
         return cls(**PRESETS[name] | overrides)
 
     @classmethod
@@ -203,11 +206,13 @@ class VQDNAQuantizerConfig(PreTrainedConfig):
         for field in ("code_dropout", "codebook_decay", "revival_threshold"):
             if not 0 <= getattr(self, field) < 1:
                 raise ValueError(f"{field} must be from 0 to under 1, got {getattr(self, field)}.")
-        if not self.commitment_weight >= 0:
-            raise ValueError(f"commitment_weight must not be negative: {self.commitment_weight}.")
+        if not 0 <= self.commitment_weight < inf:
+            raise ValueError(
+                f"commitment_weight must not be negative or infinite: {self.commitment_weight}."
+            )
         for field in ("layer_norm_eps", "initializer_range"):
-            if not getattr(self, field) > 0:
-                raise ValueError(f"{field} must be positive, got {getattr(self, field)}.")
+            if not 0 < getattr(self, field) < inf:
+                raise ValueError(f"{field} must be positive and finite: {getattr(self, field)}.")
 
     @property
     def num_quantizers(self) -> int:
@@ -219,6 +224,18 @@ class VQDNAQuantizerConfig(PreTrainedConfig):
         """Nucleotides that a code of the last level reads on either side of its own: 20."""
         blocks = self.num_layers * (self.kernel_size // 2) * self.downsample_ratio
         return self.stem_kernel_size // 2 + blocks
+
+
+def check_fields(config_class: type[PreTrainedConfig], names: Iterable[str]) -> None:
+    """Raises a `ValueError` for a name that is no field: a configuration would keep it, unread."""
+    known = {*dir(config_class()), "attn_implementation", "torch_dtype"}
+    for name in names:
+        if name not in known:
+            public = [field for field in sorted(known) if not field.startswith("_")]
+            close = get_close_matches(name, public) or ["one of its documented fields"]
+            raise ValueError(
+                f"{config_class.__name__} has no field {name!r}; did you mean {', '.join(close)}?"
+            )
 
 
 __all__ = ["VQDNAQuantizerConfig"]

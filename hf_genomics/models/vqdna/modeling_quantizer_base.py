@@ -68,12 +68,22 @@ class VQDNAQuantizerPreTrainedModel(PreTrainedModel):
 
     @classmethod
     def from_pretrained(cls, *args: Any, **kwargs: Any) -> Any:
-        """Loads a folder or a Hub repository; see the base class for the options."""
-        loaded = super().from_pretrained(*args, **kwargs)
-        model = loaded[0] if isinstance(loaded, tuple) else loaded
+        """Loads a folder or a Hub repository; see the base class for the options.
+
+        Raises:
+            ValueError: the folder holds a language model with a head, not a quantizer.
+        """
+        info_wanted = kwargs.pop("output_loading_info", False)
+        model, info = super().from_pretrained(*args, output_loading_info=True, **kwargs)
+        if any(".quantizer_model." in name for name in info["unexpected_keys"]):
+            # its configuration has ours inside, but none of its weights has the name of one of ours
+            raise ValueError(
+                f"{args[0] if args else 'the folder'} holds a language model, not a quantizer; "
+                f"the quantizer in it is VQDNAModel.from_pretrained(...).quantizer_model."
+            )
         if model.config.codebook_frozen:  # loading makes every parameter trainable again
             model.freeze_codebook()
-        return loaded
+        return (model, info) if info_wanted else model
 
     def save_pretrained(
         self,

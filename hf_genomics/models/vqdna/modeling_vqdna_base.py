@@ -8,6 +8,7 @@ from transformers import PreTrainedModel
 from transformers import initialization as init
 
 from .configuration_vqdna import VQDNAConfig
+from .configuration_vqdna_quantizer import check_fields
 from .modeling_vqdna_quantizer import VQDNAQuantizerModel
 from .remote_code import code_files, save_complete
 
@@ -48,10 +49,12 @@ class VQDNAPreTrainedModel(PreTrainedModel):
             fields: of the [`VQDNAConfig`], without `quantizer_config`.
 
         Raises:
-            ValueError: `quantizer_config` is among the fields.
+            ValueError: `quantizer_config` is among the fields, or what is none, or the folder holds
+                no quantizer.
         """
         if "quantizer_config" in fields:
             raise ValueError("quantizer_config is that of the quantizer; leave it out.")
+        check_fields(VQDNAConfig, fields)
         if not isinstance(quantizer, PreTrainedModel):
             quantizer = VQDNAQuantizerModel.from_pretrained(quantizer)
         config = VQDNAConfig(quantizer_config=quantizer.config.to_dict(), **fields)

@@ -118,6 +118,12 @@ def test_nothing_to_quantize_is_no_error():
 # ---------------------------------------------------------------- moving averages
 
 
+def test_without_kmeans_codes_start_within_one_over_their_number():
+    embed = plain(200, 6).embed
+    assert 0.9 / 200 < embed.abs().max() <= 1 / 200
+    assert embed.mean().abs() < 0.1 / 200
+
+
 def test_a_step_is_that_of_the_paper():
     """Appendix A of van den Oord et al. (2017), and Laplace smoothing, in NumPy."""
     codebook = plain(5, 4, decay=0.9, epsilon=1e-3)
@@ -321,6 +327,18 @@ def test_the_arithmetic_is_float32_whatever_the_dtype():
     with torch.autocast("cpu", torch.bfloat16):
         within = codebook.eval()(vectors)
     assert torch.equal(within.codes, codebook(vectors).codes)
+
+
+def test_a_codebook_that_was_cast_is_read_in_float32():
+    codebook, vectors = plain(50, 6), 8 + normal(400, 6)  # of 8, bfloat16 knows sixteenths
+    codebook.embed.copy_(8 + normal(50, 6, seed=1))
+    codebook.to(torch.bfloat16).eval()
+    assert codebook.embed.dtype == torch.bfloat16
+    output, embed = codebook(vectors), codebook.embed.float()
+    assert torch.equal(output.codes, torch.cdist(vectors, embed).argmin(1))
+    assert torch.equal(output.quantized, embed[output.codes])
+    rounded = torch.cdist(vectors.bfloat16().float(), embed).argmin(1)
+    assert not torch.equal(output.codes, rounded)  # in bfloat16 some would be others
 
 
 def explicit_rotation(h: Tensor, e: Tensor) -> Tensor:

@@ -122,6 +122,24 @@ def test_from_quantizer_takes_no_second_quantizer():
         VQDNAModel.from_quantizer(tiny_quantizer(), quantizer_config={})
 
 
+def test_from_quantizer_names_a_field_that_is_none():
+    with pytest.raises(ValueError, match="no field 'hiden_size'; did you mean hidden_size"):
+        VQDNAModel.from_quantizer(tiny_quantizer(), hiden_size=8)
+    assert VQDNAModel.from_quantizer(tiny_quantizer(), num_labels=3, **SIZES).config.num_labels == 3
+
+
+def test_the_folder_of_a_language_model_gives_its_quantizer_or_says_where_it_is(tmp_path):
+    """Its configuration has a quantizer's inside; weights of other names would be random."""
+    model, ids = tiny_model(), random_ids(50)
+    model.model.save_pretrained(tmp_path / "base")
+    quantizer = VQDNAQuantizerModel.from_pretrained(tmp_path / "base")
+    assert torch.equal(quantizer.tokenize(ids), model.tokenize(ids))
+    model.save_pretrained(tmp_path / "head")
+    for load in (VQDNAQuantizerModel.from_pretrained, VQDNAModel.from_quantizer):
+        with pytest.raises(ValueError, match="head holds a language model, not a quantizer"):
+            load(tmp_path / "head")
+
+
 @pytest.mark.parametrize(
     "quantizer",
     [

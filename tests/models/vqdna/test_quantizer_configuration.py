@@ -4,7 +4,7 @@ import pytest
 from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoConfig
 
-from hf_genomics import VQDNAQuantizerConfig
+from hf_genomics import VQDNAConfig, VQDNAQuantizerConfig
 
 
 def test_the_defaults_are_the_robust_preset():
@@ -101,6 +101,15 @@ def test_what_cannot_be_built_is_refused(fields, reason):
 def test_an_unknown_preset_is_named():
     with pytest.raises(ValueError, match=r"one of \['paper', 'robust', 'vq'\], got 'papper'"):
         VQDNAQuantizerConfig.preset("papper")
+
+
+@pytest.mark.parametrize("cls", [VQDNAQuantizerConfig, VQDNAConfig])
+def test_a_preset_names_a_field_that_is_none(cls):
+    with pytest.raises(ValueError, match=f"{cls.__name__} has no field 'hiden_size'; did you mean"):
+        cls.preset("robust", hiden_size=32)
+    config = cls.preset("robust", hidden_size=96, id2label={0: "a", 1: "b", 2: "c"})
+    assert config.num_labels == 3
+    assert cls.preset("robust", attn_implementation="eager")._attn_implementation == "eager"
 
 
 def test_the_configuration_of_another_family_is_refused():

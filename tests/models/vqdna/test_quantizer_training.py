@@ -119,4 +119,5 @@ def test_accumulating_gradients_gives_the_loss_of_the_batch(tmp_path):
         )
         trainer.model.config.code_dropout = 0.0
         losses.append(trainer.train().training_loss)
+        assert trainer.model.training_steps == pieces  # codebooks count micro-batches
     assert losses[0] == pytest.approx(losses[1], rel=1e-3)
