@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "docs" / "results"
 spec = importlib.util.spec_from_file_location("report", ROOT / "docs" / "tools" / "report.py")
 report = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(report)
@@ -22,31 +21,37 @@ def found(page: str) -> list[tuple[str, str, str]]:
     return [(m[1], m[2], m[0]) for m in report.BLOCK.finditer(page)]
 
 
+def copy_of_measured(folder: Path) -> Path:
+    for measured in ("docs/results", "benches/results"):
+        shutil.copytree(ROOT / measured, folder / measured)
+    return folder
+
+
 @pytest.mark.parametrize("name", report.PAGES)
 def test_a_page_has_the_tables_of_its_files(name):
-    page = (RESULTS / name).read_text()
-    assert report.rendered(page, RESULTS) == page
+    page = (ROOT / name).read_text()
+    assert report.rendered(page, ROOT) == page
 
 
 @pytest.mark.parametrize("name", report.TABLES)
 def test_each_table_is_on_a_page(name):
-    assert name in {t for page in report.PAGES for t in tables_of((RESULTS / page).read_text())}
+    assert name in {t for page in report.PAGES for t in tables_of((ROOT / page).read_text())}
 
 
 def test_another_number_in_a_file_is_another_table(tmp_path):
-    results = shutil.copytree(RESULTS, tmp_path / "results")
-    file = results / "vqdna" / "codebooks.json"
+    root = copy_of_measured(tmp_path)
+    file = root / "docs" / "results" / "vqdna" / "codebooks.json"
     measured = json.loads(file.read_text())
     measured["models"]["robust"]["active_0"] = 12.34
     file.write_text(json.dumps(measured))
-    before = report.as_table(report.vocabularies(RESULTS))
-    after = report.as_table(report.vocabularies(results))
+    before = report.as_table(report.vocabularies(ROOT))
+    after = report.as_table(report.vocabularies(root))
     assert before.replace("99.6, 98.7", "12.3, 98.7") == after != before
 
 
 def test_what_is_around_a_table_stays():
     page = "before\n<!-- table: vocabularies -->\nold\n<!-- end of table -->\nafter\n"
-    new = report.rendered(page, RESULTS)
+    new = report.rendered(page, ROOT)
     assert new.startswith("before\n<!-- table: vocabularies -->\n|")
     assert new.endswith("|\n<!-- end of table -->\nafter\n")
     assert "old" not in new
@@ -54,17 +59,17 @@ def test_what_is_around_a_table_stays():
 
 def test_a_table_that_is_unknown_is_refused():
     with pytest.raises(ValueError, match="no table 'thing'; those known: vocabularies"):
-        report.rendered("<!-- table: thing -->\n<!-- end of table -->", RESULTS)
+        report.rendered("<!-- table: thing -->\n<!-- end of table -->", ROOT)
 
 
 def test_checking_finds_a_page_that_differs_and_leaves_it(tmp_path, monkeypatch, capsys):
-    results = shutil.copytree(RESULTS, tmp_path / "results")
-    page = results / "README.md"
+    root = copy_of_measured(tmp_path)
+    page = root / "docs" / "results" / "README.md"
     changed = page.read_text().replace("| 99.6, 98.7 |", "| 99.9, 98.7 |")
     page.write_text(changed)
-    monkeypatch.setattr(report, "RESULTS", results)
+    monkeypatch.setattr(report, "ROOT", root)
     assert report.main(["--check"]) == 1
     assert page.read_text() == changed
     assert "make report" in capsys.readouterr().out
     assert report.main([]) == 0
-    assert page.read_text() == (RESULTS / "README.md").read_text()
+    assert page.read_text() == (ROOT / "docs" / "results" / "README.md").read_text()

@@ -1,31 +1,38 @@
-"""Writes the tables of docs/results/README.md from the JSON files beside it: `make report`.
+"""Writes the tables of the results' pages from the measured numbers: `make report`.
 
     python docs/tools/report.py            write
     python docs/tools/report.py --check    only say whether a table differs from its files
 
 A table stands between `<!-- table: NAME -->` and `<!-- end of table -->`; NAME is one of TABLES, a
-function from the folder of results to the rows. What is around it is written by hand.
+function from the root of the repository to the rows. What is around it is written by hand.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
+import statistics
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-RESULTS = Path(__file__).resolve().parents[1] / "results"
-PAGES = ("README.md",)
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = ("docs/results/README.md", "docs/results/speed.md")
 BLOCK = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 Rows = list[list[str]]
 
 
-def read(results: Path, name: str) -> Any:
-    """A file of results by its path without `.json`."""
-    return json.loads((results / f"{name}.json").read_text("utf-8"))
+def read(root: Path, name: str) -> Any:
+    """A result by its path in docs/results without `.json`."""
+    return json.loads((root / "docs" / "results" / f"{name}.json").read_text("utf-8"))
+
+
+def bench(root: Path, name: str) -> Any:
+    """What a script of benches/ measured."""
+    return json.loads((root / "benches" / "results" / f"{name}.json").read_text("utf-8"))
 
 
 def as_table(rows: Rows) -> str:
@@ -45,7 +52,7 @@ def by_level(measured: dict[str, float], name: str) -> list[float]:
     return [measured[f"{name}_{level}"] for level in range(2) if f"{name}_{level}" in measured]
 
 
-def vocabularies(results: Path) -> Rows:
+def vocabularies(root: Path) -> Rows:
     """Three presets of the quantizer, and one of them after half of its training."""
     shown = {
         "`robust`": "robust",
@@ -54,10 +61,10 @@ def vocabularies(results: Path) -> Rows:
         "`vq`": "vq",
     }
     measured = {
-        **read(results, "vqdna/codebooks")["models"],
-        **read(results, "vqdna/codebooks_300_steps")["models"],
+        **read(root, "vqdna/codebooks")["models"],
+        **read(root, "vqdna/codebooks_300_steps")["models"],
     }
-    runs = [read(results, f"vqdna/{name}") for name in shown.values()]
+    runs = [read(root, f"vqdna/{name}") for name in shown.values()]
     columns = [measured[name] for name in shown.values()]
     return [
         ["", *shown],
@@ -92,13 +99,13 @@ VOCABULARIES = {
 }
 
 
-def language_models(results: Path) -> Rows:
+def language_models(root: Path) -> Rows:
     """One Transformer on several vocabularies: masked nucleotides of held-out windows."""
     rows = [
         ["vocabulary", "trained parameters", "perplexity", "right, %", "nats of a code, by level"],
     ]
     for name, vocabulary in VOCABULARIES.items():
-        run = read(results, f"vqdna/language_model_{name}")
+        run = read(root, f"vqdna/language_model_{name}")
         parameters = numbers([run["num_trained_parameters"]], 0)
         for prefix, note in (
             ("held_out", ""),
@@ -112,13 +119,139 @@ def language_models(results: Path) -> Rows:
     return rows
 
 
+def milliseconds(timing: dict[str, float]) -> str:
+    """A median, in a unit that keeps it short."""
+    value = timing["median_ms"]
+    return f"{value / 1000:.2f} s" if value >= 1000 else f"{value:.3g} ms"
+
+
+def speed(root: Path) -> Rows:
+    """Each part beside what one would use otherwise, both timed in turns in one process."""
+    tokenizer = bench(root, "tokenizer")["1000 x 1000"]
+    phylogpn, codebook = bench(root, "phylogpn"), bench(root, "vqdna_codebook")
+    hyperbolic, optimizer = bench(root, "hyperbolic_cnn"), bench(root, "optimizer")
+    rows = [["what", "ours", "beside it", "", "ratio"]]
+
+    def add(what: str, ours: dict[str, float], other: dict[str, float], name: str) -> None:
+        ratio = ours["median_ms"] / other["median_ms"]
+        rows.append([what, milliseconds(ours), milliseconds(other), name, f"{ratio:.3g}"])
+
+    for action, array in (("encode", "numpy"), ("decode", "decode")):
+        ours, other = tokenizer[f"ours, {array}"], tokenizer[f"generic, {array}"]
+        add(f"tokenizer: {action} a million bases", ours, other, "the generic tokenizer's code")
+    for length in (200, 1000):
+        times = hyperbolic[f"cpu, eager, fp32, L={length}"]
+        for name in ("HCNN-S", "HCNN-M"):
+            what = f"hyperbolic CNN, {name}: training step, 100 x {length:,} bases"
+            add(what, times[name], times["Euclidean"], "its Euclidean twin")
+    for length in (200, 1000):
+        times = optimizer[f"L={length}"]["wall, 2 threads"]
+        what = f"Riemannian AdamW: step of {optimizer[f'L={length}']['weights']:,} weights"
+        add(what, times["RiemannianAdamW"], times["fused AdamW"], "PyTorch's fused AdamW")
+    for what in ("forward, 481 bases", "forward, 1504 bases", "training step, 1504 bases"):
+        times = phylogpn[what]
+        add(
+            f"PhyloGPN: {what}", times["symmetric basis"], times["official way"], "the official way"
+        )
+    for what in ("training step, straight_through", "training step, rotation", "evaluation"):
+        times = codebook[what]
+        peer = "vector-quantize-pytorch"
+        add(f"VQDNA codebook: {what.replace('_', ' ')}", times["codebook"], times[peer], peer)
+    return rows
+
+
+def memory(root: Path) -> Rows:
+    """Peaks beside a twin, or beside a shorter input."""
+    hyperbolic, phylogpn = bench(root, "hyperbolic_cnn"), bench(root, "phylogpn")
+    rows = [["what", "MiB", "beside it", ""]]
+    for length in (200, 1000):
+        saved = hyperbolic[f"cpu, eager, fp32, L={length}"]["saved for backward, MiB"]
+        for name in ("HCNN-S", "HCNN-M"):
+            what = f"hyperbolic CNN, {name}: kept for backward, 100 x {length:,} bases"
+            twin = numbers([saved["Euclidean"]], 0)
+            rows.append([what, numbers([saved[name]], 0), twin, "its Euclidean twin"])
+    peak = phylogpn["peak memory, training step, 1504 bases"]
+    ours, other = (
+        numbers([peak[f"{name}, MiB"]], 0) for name in ("symmetric basis", "official way")
+    )
+    rows.append(["PhyloGPN: training step, 1,504 bases", ours, other, "the official way"])
+    tokenize = bench(root, "vqdna_tokenizer")["tokenize"]
+    long, short = (
+        numbers([tokenize[f"peak memory of {bases} bases, MiB"]], 0)
+        for bases in (1_000_000, 50_000)
+    )
+    rows.append(["VQDNA: tokenize a million bases", long, short, "50,000 bases"])
+    scores = bench(root, "variant_scores")["pipeline"]
+    many, few = (
+        numbers([scores[f"{count} rows"]["peak_mebibytes"]], 0) for count in (200_000, 25_000)
+    )
+    rows.append(["scoring 200,000 variants, without the model", many, few, "25,000 variants"])
+    return rows
+
+
+def throughput(root: Path) -> Rows:
+    """What passes in a second."""
+    tokenizer, simulator = bench(root, "tokenizer"), bench(root, "simulator")
+    alignment, vqdna = bench(root, "alignment"), bench(root, "vqdna_tokenizer")
+    scores = bench(root, "variant_scores")["pipeline"]["200000 rows"]
+    per_second = {
+        "tokenizer, bases": 1e6
+        * tokenizer["1000 x 1000"]["ours, numpy"]["million_bases_per_second"],
+        "simulator of clades, bases": 1e6 * simulator["clade"]["million_bases_per_second"],
+        "MAF to columns, 60 species, columns": alignment["build"]["columns_per_second"],
+        "windows of an alignment, columns": alignment["windows"]["columns_per_second"],
+        "variant scoring around the model, variants": scores["rows_per_second"],
+        "VQDNA tokenize, full size, bases": vqdna["tokenize"]["bases per second"],
+        "VQDNA quantizer, full size, training, bases": vqdna["training"]["bases per second"],
+    }
+    rows = [["what", "a second"]]
+    return rows + [[what, numbers([value], 0)] for what, value in per_second.items()]
+
+
+def likelihood(root: Path) -> Rows:
+    """Cost of the phylogenetic likelihood and its gradient by the number of leaves."""
+    measured = bench(root, "phylogenetic_likelihood")
+    leaves = (58, 241, 447)
+    of = [measured[f"{count} leaves"] for count in leaves]
+    seconds = [1 / tree["sites per second"]["value and gradient"] for tree in of]
+    slope = statistics.linear_regression(
+        [math.log2(count) for count in leaves], [math.log2(cost) for cost in seconds]
+    ).slope
+    rows = [["", *(f"{count} leaves" for count in leaves)]]
+    for what, name in (("value and gradient", "value and gradient"), ("value", "value")):
+        cells = (numbers([tree["sites per second"][name]], 0) for tree in of)
+        rows.append([f"sites a second, {what}", *cells])
+    autograd = (numbers([tree["time over autograd, per site"]], 2) for tree in of)
+    rows.append(["time over that of autograd", *autograd])
+    copies = (numbers([tree["peak memory in copies of the partial likelihoods"]], 2) for tree in of)
+    rows.append(["peak memory, copies of the partial likelihoods", *copies])
+    rows.append(["cost of a site when the leaves double", f"{2**slope:.2f} times", "", ""])
+    return rows
+
+
+def machines(root: Path) -> Rows:
+    """Where and when each bench ran."""
+    rows = [["bench", "commit", "date", "processor", "threads", "method"]]
+    for file in sorted((root / "benches" / "results").glob("*.json")):
+        measured = json.loads(file.read_text("utf-8"))
+        run = measured["run"]
+        cells = [run["commit"], run["date"], run["cpu"], str(run["threads"]), measured["method"]]
+        rows.append([file.stem, *cells])
+    return rows
+
+
 TABLES: dict[str, Callable[[Path], Rows]] = {
     "vocabularies": vocabularies,
     "language_models": language_models,
+    "speed": speed,
+    "memory": memory,
+    "throughput": throughput,
+    "likelihood": likelihood,
+    "machines": machines,
 }
 
 
-def rendered(page: str, results: Path) -> str:
+def rendered(page: str, root: Path) -> str:
     """The text of a page with its tables written anew.
 
     Raises:
@@ -129,7 +262,7 @@ def rendered(page: str, results: Path) -> str:
         start, name, end = match.groups()
         if name not in TABLES:
             raise ValueError(f"there is no table {name!r}; those known: {', '.join(TABLES)}.")
-        return start + as_table(TABLES[name](results)) + end
+        return start + as_table(TABLES[name](root)) + end
 
     return BLOCK.sub(block, page)
 
@@ -138,14 +271,14 @@ def main(arguments: list[str]) -> int:
     """Writes, or checks; the number of pages that differ from their files."""
     differing = 0
     for name in PAGES:
-        path = RESULTS / name
+        path = ROOT / name
         old = path.read_text("utf-8")
-        new = rendered(old, RESULTS)
+        new = rendered(old, ROOT)
         if new == old:
             continue
         differing += 1
         if "--check" in arguments:
-            print(f"{path.name} differs from the files beside it; write it by: make report")
+            print(f"{path.name} differs from the measured numbers; write it by: make report")
         else:
             aside = path.with_name(f".{path.name}.partial")
             aside.write_text(new, "utf-8")
