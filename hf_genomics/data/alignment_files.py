@@ -153,7 +153,7 @@ def sha256_of(path: Path) -> str:
 
 def _check_bgzip_end(path: Path, raw: BinaryIO, start: bytes) -> None:
     """bgzip files are a row of small gzip files: cut between two of them, gzip sees no damage."""
-    if start[3] & 4 and start[12:14] == b"BC":
+    if start[12:14] == b"BC" and start[3] & 4:
         raw.seek(0, 2)
         raw.seek(max(raw.tell() - len(_BGZIP_END), 0))
         if raw.read() != _BGZIP_END:

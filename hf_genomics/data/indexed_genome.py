@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import ModuleType, TracebackType
-from typing import IO, Any
+from typing import IO, Any, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hf_genomics.data.fasta import open_text
+from hf_genomics.data.fasta import open_text, text_lines
 
 logger = logging.getLogger(__name__)
 
@@ -82,6 +82,7 @@ class IndexedGenome:
 
         Raises:
             KeyError: The file has no such contig.
+            ValueError: The file does not hold what its index says.
         """
         length = self.lengths[contig]
         out = np.full(end - start, UNKNOWN, np.uint8)
@@ -115,7 +116,14 @@ class IndexedGenome:
             self._pages.move_to_end(key)
             return self._pages[key]
         start = number * PAGE
-        sequence = self._file.fetch(contig, start, min(start + PAGE, self.lengths[contig]))
+        end = min(start + PAGE, self.lengths[contig])
+        sequence = self._file.fetch(contig, start, end)
+        if len(sequence) != end - start or "\r" in sequence:
+            raise ValueError(
+                f"{self.path}: bases {start} to {end} of {contig} are not where the index says; "
+                "the file has carriage returns inside of lines, or the index beside it (.fai) is "
+                "of another file: remove the index, and correct the line ends."
+            )
         self._pages[key] = encode(sequence)
         if len(self._pages) > PAGES_KEPT:
             self._pages.popitem(last=False)
@@ -142,7 +150,9 @@ class IndexedGenome:
                 # Lines of changing length, no record at all, and the like: the copy finds out.
                 return self._open_copy(pysam)
             # The index leaves out a name's second record, where the copy stops and says so.
-            if len(fai.read_text("utf-8").splitlines()) != _count_records(self.path):
+            # And it takes a carriage return inside a contig's last line for a base.
+            num_records, lone_returns = _count_records(self.path)
+            if lone_returns or fai.read_bytes().count(b"\n") != num_records:
                 return self._open_copy(pysam)
         return pysam.FastaFile(
             str(self.path),
@@ -179,10 +189,10 @@ def compression(path: str | Path) -> str:
     return "bgzip"
 
 
-def _copy_records(path: Path, lines: IO[str], file: IO[str]) -> None:
+def _copy_records(path: Path, lines: TextIO, file: IO[str]) -> None:
     """Writes each record as a header and one line of sequence."""
     names: set[str] = set()
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(text_lines(lines, path), start=1):
         line = line.strip()
         if line.startswith(">"):
             name = line[1:].split(maxsplit=1)[0] if line[1:].strip() else ""
@@ -203,14 +213,16 @@ def _copy_records(path: Path, lines: IO[str], file: IO[str]) -> None:
     file.write("\n")
 
 
-def _count_records(path: Path) -> int:
-    """How many lines begin with '>'."""
-    count, end = 0, b"\n"
+def _count_records(path: Path) -> tuple[int, int]:
+    """How many lines begin with '>', and how many carriage returns stand before no line feed."""
+    count, lone_returns, end = 0, 0, b"\n"
     with gzip.open(path) if compression(path) else open(path, "rb") as file:
         while chunk := file.read(1 << 20):
-            count += (end + chunk).count(b"\n>")
+            joined = end + chunk
+            count += joined.count(b"\n>")
+            lone_returns += chunk.count(b"\r") - joined.count(b"\r\n")
             end = chunk[-1:]
-    return count
+    return count, lone_returns
 
 
 def _is_current(index: Path, path: Path) -> bool:

@@ -5,6 +5,7 @@ Format: https://genome.ucsc.edu/FAQ/FAQformat.html#format5.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from hf_genomics.data.alignment_files import AlignedRow, AlignmentBlock, numbere
 # Lines about a row's neighbourhood, missing species and base qualities; they hold no bases.
 _OTHER_LINES = frozenset((b"i", b"e", b"q"))
 _NUM_FIELDS = 7
+_WHOLE_NUMBER = re.compile(rb"-?\d{1,18}")  # int() would also take 1_0 for 10
 
 
 def read_maf(
@@ -79,13 +81,12 @@ def _row(path: Path, number: int, line: bytes) -> AlignedRow:
             "(s, source, start, size, strand, source size, text); the line is cut off or damaged."
         )
     _, source, first, count, strand, total, text = fields
-    try:
-        start, size, contig_size = int(first), int(count), int(total)
-    except ValueError:
+    if not all(map(_WHOLE_NUMBER.fullmatch, (first, count, total))):
         raise ValueError(
             f"{path}, line {number}: start, size and source size are {first!r}, {count!r}, "
             f"{total!r}; whole numbers are needed."
-        ) from None
+        )
+    start, size, contig_size = int(first), int(count), int(total)
     if strand not in (b"+", b"-"):
         raise ValueError(f"{path}, line {number}: the strand is {strand!r}; + or - is needed.")
     bases = len(text) - text.count(b"-")

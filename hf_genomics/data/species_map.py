@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from hf_genomics.data.fasta import open_text
+from hf_genomics.data.tables import csv_rows, naming_file
 
 
 @dataclass(frozen=True)
@@ -38,23 +39,30 @@ class SpeciesMap:
         `tree_leaves` counts.
 
         Raises:
-            ValueError: A column is missing, or a name has two leaves that `tree_leaves` does not
-                tell apart.
+            ValueError: The file is no such table, a column is missing, a row has another number of
+                fields than the header, or a name has two leaves that `tree_leaves` does not tell
+                apart.
         """
         known = set(tree_leaves)
         found: dict[str, str] = {}
-        with open_text(path) as file:
+        with naming_file(path), open_text(path) as file:
             header = file.readline()
-            delimiter = "\t" if "\t" in header else ","
-            columns = next(csv.reader([header], delimiter=delimiter), [])
+            rows = csv_rows(path, chain([header], file), "\t" if "\t" in header else ",")
+            _, columns = next(rows, (0, []))
             for wanted, option in ((name_column, "name_column"), (leaf_column, "leaf_column")):
                 if wanted not in columns:
                     raise ValueError(
                         f"{path} has no column {wanted!r}; its columns are {', '.join(columns)}. "
                         f"Name the right one ({option})."
                     )
-            for row in csv.DictReader(file, columns, delimiter=delimiter):
-                name, leaf = (row[name_column] or "").strip(), (row[leaf_column] or "").strip()
+            places = columns.index(name_column), columns.index(leaf_column)
+            for number, row in rows:
+                if len(row) != len(columns):
+                    raise ValueError(
+                        f"Line {number} of {path} has {len(row)} fields, but the header names "
+                        f"{len(columns)} columns: {', '.join(columns)}."
+                    )
+                name, leaf = (row[place].strip() for place in places)
                 earlier = found.get(name, leaf)
                 if earlier != leaf and (earlier in known) == (leaf in known):
                     raise ValueError(

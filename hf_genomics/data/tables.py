@@ -9,10 +9,10 @@ from __future__ import annotations
 import csv
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -46,10 +46,10 @@ def column_names(path: str | Path) -> list[str]:
         ValueError: The file is no readable table, is empty, or names a column twice.
     """
     if require_table(path) == ".parquet":
-        with _naming(path):
+        with naming_file(path):
             return list(pq.read_schema(path).names)
-    with _naming(path), open_text(path) as file:
-        return _header(path, csv.reader(file, delimiter=_DELIMITERS[table_suffix(path)]))
+    with naming_file(path), open_text(path) as file:
+        return _header(path, csv_rows(path, file, _DELIMITERS[table_suffix(path)]))
 
 
 def read_batches(path: str | Path, batch_size: int) -> Iterator[Rows]:
@@ -59,20 +59,18 @@ def read_batches(path: str | Path, batch_size: int) -> Iterator[Rows]:
         ValueError: As `column_names`, or a CSV row has another number of fields than the header.
     """
     if require_table(path) == ".parquet":
-        with _naming(path):
+        with naming_file(path):
             for batch in pq.ParquetFile(path).iter_batches(batch_size):
                 yield batch.to_pydict()
         return
-    with _naming(path), open_text(path) as file:
-        reader = csv.reader(file, delimiter=_DELIMITERS[table_suffix(path)])
-        names = _header(path, reader)
+    with naming_file(path), open_text(path) as file:
+        lines = csv_rows(path, file, _DELIMITERS[table_suffix(path)])
+        names = _header(path, lines)
         rows: list[list[str]] = []
-        for row in reader:
-            if not row:  # an empty line
-                continue
+        for number, row in lines:
             if len(row) != len(names):
                 raise ValueError(
-                    f"Line {reader.line_num} of {path} has {len(row)} fields, but the header "
+                    f"Line {number} of {path} has {len(row)} fields, but the header "
                     f"names {len(names)} columns: {', '.join(names)}."
                 )
             rows.append(row)
@@ -91,7 +89,7 @@ def parquet_schema(path: str | Path) -> pa.Schema | None:
     """
     if table_suffix(path) != ".parquet":
         return None
-    with _naming(path):
+    with naming_file(path):
         return pq.read_schema(path)
 
 
@@ -137,14 +135,14 @@ def _delimited_writer(aside: Path, path: str | Path) -> Iterator[Callable[[Rows]
         if compressed
         else open(aside, "w", encoding="utf-8", newline="") as file
     ):
-        writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
+        write = csv_writer(file, delimiter)
         header: list[str] = []
 
         def append(rows: Rows) -> None:
             if not header:
                 header.extend(rows)
-                writer.writerow(header)
-            writer.writerows(zip(*(rows[name] for name in header), strict=True))
+                write([header])
+            write(zip(*(rows[name] for name in header), strict=True))
 
         yield append
 
@@ -188,7 +186,7 @@ def require_table(path: str | Path) -> str:
 
 
 @contextmanager
-def _naming(path: str | Path) -> Iterator[None]:
+def naming_file(path: str | Path) -> Iterator[None]:
     """Says which file is broken where the libraries do not."""
     try:
         yield
@@ -198,8 +196,43 @@ def _naming(path: str | Path) -> Iterator[None]:
         raise ValueError(f"{path} is not UTF-8 text: {error}; is it another format?") from error
 
 
-def _header(path: str | Path, reader: Iterator[list[str]]) -> list[str]:
-    names = next(reader, None)
+def csv_rows(
+    path: str | Path, lines: Iterable[str], delimiter: str
+) -> Iterator[tuple[int, list[str]]]:
+    """Rows that are not empty, each with the line that it ends in, counted from 1.
+
+    Raises:
+        ValueError: A quotation mark stands where none can; the message names `path` and the line.
+    """
+    # Not strict, a quotation mark that is never closed would swallow all rows to the file's end.
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    try:
+        for row in reader:
+            if row:
+                yield reader.line_num, row
+    except csv.Error as error:
+        raise ValueError(
+            f"Line {reader.line_num} of {path}: {error}; a field that begins with a quotation mark "
+            "ends with one, and holds doubled ones inside."
+        ) from error
+
+
+def csv_writer(file: TextIO, delimiter: str) -> Callable[[Iterable[Sequence[object]]], None]:
+    """Gives a function that writes rows which `csv_rows` reads back as they are."""
+    plain = csv.writer(file, delimiter=delimiter, lineterminator="\n")
+    quoting = csv.writer(file, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL)
+
+    def write(rows: Iterable[Sequence[object]]) -> None:
+        for row in rows:
+            # Before Python 3.13 a carriage return is not quoted, and would be read as a line end.
+            broken = any(isinstance(value, str) and "\r" in value for value in row)
+            (quoting if broken else plain).writerow(row)
+
+    return write
+
+
+def _header(path: str | Path, rows: Iterator[tuple[int, list[str]]]) -> list[str]:
+    _, names = next(rows, (0, None))
     if not names:
         raise ValueError(f"{path} is empty; its first line must name the columns.")
     repeated = {name for name in names if names.count(name) > 1}

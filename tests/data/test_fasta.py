@@ -70,3 +70,9 @@ def test_a_file_that_is_no_text_is_named(tmp_path):
     (tmp_path / "a.fa").write_bytes(b">\xff\xfe\n")
     with pytest.raises(ValueError, match="a.fa is not FASTA, which is text: .*utf-8"):
         list(read_fasta(tmp_path / "a.fa"))
+
+
+def test_name_ends_at_a_tab_too(tmp_path):
+    path = tmp_path / "a.fa"
+    path.write_text(">chr1\tfirst one\nAC\n")
+    assert list(read_fasta(path)) == [FastaRecord("chr1", "first one", "AC")]

@@ -146,3 +146,27 @@ def test_file_that_is_cut_off_is_refused(kind, sequences, tmp_path):
 def test_file_that_is_not_there(tmp_path):
     with pytest.raises(FileNotFoundError, match="absent.fa"):
         IndexedGenome(tmp_path / "absent.fa")
+
+
+def test_carriage_return_inside_the_last_line_is_a_line_end(tmp_path):
+    path = tmp_path / "a.fa"
+    path.write_bytes(b">chr1\nACGT\nA\rC\n")
+    with IndexedGenome(path) as genome:
+        assert np.array_equal(genome.states("chr1", 0, 6), encode("ACGTAC"))
+
+
+def test_index_that_counts_a_carriage_return_as_a_base_is_an_error(tmp_path):
+    path = tmp_path / "a.fa"
+    path.write_bytes(b">chr1\nACGT\nA\rC\n")
+    pysam.faidx(str(path))
+    with (
+        IndexedGenome(path) as genome,
+        pytest.raises(ValueError, match=r"a\.fa: bases 0 to 6 of chr1 are not where the index"),
+    ):
+        genome.states("chr1", 0, 6)
+
+
+def test_file_that_is_no_text_is_named(tmp_path):
+    (tmp_path / "a.fa").write_bytes(b"\xff\xfe>chr1\nACGT\n")
+    with pytest.raises(ValueError, match=r"a\.fa is not FASTA"):
+        IndexedGenome(tmp_path / "a.fa")

@@ -144,6 +144,8 @@ def test_rows_of_different_length_are_an_error(tmp_path):
     ("line", "message"),
     [
         ("s r.1 x 1 + 9 A", "start, size and source size are b'x', b'1', b'9'; whole num"),
+        ("s r.1 1_0 1 + 99 A", "are b'1_0', b'1', b'99'; whole num"),
+        ("s r.1 99999999999999999999 1 + 9 A", "whole numbers are needed"),
         ("s r.1 0 1 * 9 A", "the strand is b'*'"),
         ("s r.1 9 1 + 9 A", "bases 9 to 10 do not lie within the source of 9 bases"),
         ("s r.1 -1 1 + 9 A", "do not lie within"),
@@ -155,6 +157,11 @@ def test_other_damage_names_the_line(tmp_path, line, message):
     error = error_of(tmp_path, f"a\n{line}\n")
     assert message in error
     assert "line 2" in error
+
+
+@pytest.mark.parametrize("size", range(2, 18))
+def test_a_compressed_file_of_a_few_bytes_breaks_off(tmp_path, size):
+    assert "breaks off" in error_of(tmp_path, bgzip(TEXT.encode())[:size])
 
 
 def test_rows_outside_a_block_are_an_error(tmp_path):

@@ -52,3 +52,15 @@ def test_compressed_tables_with_byte_order_mark_are_read(tmp_path):
 
 def test_quoted_fields_may_hold_the_separator(tmp_path):
     assert read(tmp_path, 'name,leaf\n"a,b","C"\n').leaf_of("a,b") == "C"
+
+
+@pytest.mark.parametrize("row", ["galGal6", "galGal6,Chicken,x"])
+def test_row_of_another_number_of_fields_is_an_error(tmp_path, row):
+    with pytest.raises(ValueError, match=r"Line 3 of .*map\.csv has . fields, but .* name, leaf"):
+        read(tmp_path, f"name,leaf\nhg38,Human\n{row}\n")
+
+
+def test_file_that_is_no_text_is_named(tmp_path):
+    (tmp_path / "map.csv").write_bytes(b"name,leaf\n\xff\xfe,a\n")
+    with pytest.raises(ValueError, match=r"map\.csv is not UTF-8 text"):
+        SpeciesMap.from_csv(tmp_path / "map.csv")

@@ -147,3 +147,19 @@ def test_parquet_keeps_types(tmp_path):
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"sequence": ["AC"], "score": [0.5], "n": [3]}), path)
     assert read(path) == [{"sequence": ["AC"], "score": [0.5], "n": [3]}]
+
+
+def test_quotation_mark_that_is_not_closed_swallows_no_rows(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text('sequence,label\nAC,"1\nGT,0\nTT,1\n')
+    with pytest.raises(ValueError, match=r"Line 4 of .*table\.csv: .*ends with one"):
+        read(path)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv.gz"])
+def test_carriage_return_inside_a_field_is_no_line_end(tmp_path, suffix):
+    path = tmp_path / f"table{suffix}"
+    table = {"a\rb": ["1\r", "\r\n"], "c": ["2", ""]}
+    with table_writer(path) as append:
+        append(table)
+    assert read(path) == [table]

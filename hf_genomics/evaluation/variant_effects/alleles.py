@@ -127,7 +127,8 @@ def position_of(value: Any) -> int | None:
         if isinstance(value, float | np.floating):
             number = int(value) if float(value).is_integer() else None
         else:
-            number = int(_text(value))
+            text = _text(value)
+            number = int(text) if "_" not in text else None  # int() takes 1_0 for 10
     except ValueError:
         return None
     return None if number is None or abs(number) > LARGEST_POSITION else number

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import shutil
 from collections.abc import Callable, Mapping
@@ -16,7 +15,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from hf_genomics.data.indexed_genome import require_pysam
-from hf_genomics.data.tables import TABLE_SUFFIXES, table_suffix
+from hf_genomics.data.tables import TABLE_SUFFIXES, csv_writer, table_suffix
 from hf_genomics.evaluation.variant_effects.alleles import CODES, MEANINGS, STATUSES, Status
 from hf_genomics.evaluation.variant_effects.region_reader import RegionBlock, RegionSource
 from hf_genomics.evaluation.variant_effects.scores import Floats
@@ -140,7 +139,7 @@ class TextTableWriter:
 
     def _lines(self, rows: Any) -> bytes:
         text = io.StringIO(newline="")
-        csv.writer(text, delimiter=self._delimiter, lineterminator="\n").writerows(rows)
+        csv_writer(text, self._delimiter)(rows)
         return text.getvalue().encode("utf-8")
 
 

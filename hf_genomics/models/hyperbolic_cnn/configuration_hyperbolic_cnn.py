@@ -1,5 +1,6 @@
 """Configuration of the hyperbolic CNN for DNA (HGE, Khan et al., ICLR 2025, arXiv 2507.21648)."""
 
+from math import inf
 from typing import Any
 
 from huggingface_hub.dataclasses import strict
@@ -112,9 +113,11 @@ class HyperbolicCNNConfig(PreTrainedConfig):
             )
 
     def validate_geometry(self) -> None:
-        for field in ("initial_curvature", "max_radius", "batch_norm_eps"):
-            if not getattr(self, field) > 0:
-                raise ValueError(f"{field} must be positive, got {getattr(self, field)}.")
+        for field in ("initial_curvature", "max_radius", "batch_norm_eps", "initializer_range"):
+            if not 0 < getattr(self, field) < inf:
+                raise ValueError(
+                    f"{field} must be positive and finite, got {getattr(self, field)}."
+                )
         if not 0 <= self.batch_norm_momentum <= 1:
             raise ValueError(
                 f"batch_norm_momentum must lie in [0, 1], got {self.batch_norm_momentum}."

@@ -1,5 +1,6 @@
 """Configuration of PhyloGPN (Albors et al., RECOMB 2025, arXiv 2503.03773)."""
 
+from math import inf
 from typing import Any
 
 from huggingface_hub.dataclasses import strict
@@ -121,8 +122,10 @@ class PhyloGPNConfig(PreTrainedConfig):
 
     def validate_numbers(self) -> None:
         for field in ("layer_norm_eps", "kappa"):
-            if not getattr(self, field) > 0:
-                raise ValueError(f"{field} must be positive, got {getattr(self, field)}.")
+            if not 0 < getattr(self, field) < inf:
+                raise ValueError(
+                    f"{field} must be positive and finite, got {getattr(self, field)}."
+                )
 
     @property
     def num_hidden_layers(self) -> int:

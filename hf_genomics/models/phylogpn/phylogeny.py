@@ -74,14 +74,27 @@ class Phylogeny:
 
         Args:
             text_or_path: The text or the file that holds it. A string is a path if a file of this
-                name exists, or if it has no parenthesis.
+                name exists, or if it has no parenthesis and is not empty.
 
         Raises:
             ValueError: The text is not one tree with a length on every branch and a name at every
-                leaf; the message names the position, counted from 1, or the node.
+                leaf; the message names the file, if it is one, and the position, counted from 1,
+                or the node.
             FileNotFoundError: There is no such file.
         """
-        nodes = parse_newick(_newick_text(text_or_path))
+        path = _path_of(text_or_path)
+        if path is None:
+            return cls._from_text(str(text_or_path))
+        try:
+            return cls._from_text(path.read_text("utf-8-sig"))
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{path} is not UTF-8 text: {error}; is it another format?") from error
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+
+    @classmethod
+    def _from_text(cls, text: str) -> "Phylogeny":
+        nodes = parse_newick(text)
         leaves = [node for node in nodes if node.is_leaf]
         ordered = [*leaves, *(node for node in nodes if not node.is_leaf)]
         numbers = {id(node): number for number, node in enumerate(ordered)}
@@ -216,14 +229,15 @@ class Phylogeny:
         _unique(self.leaf_names, known=self._leaf_numbers)
 
 
-def _newick_text(text_or_path: str | os.PathLike[str]) -> str:
+def _path_of(text_or_path: str | os.PathLike[str]) -> Path | None:
+    """The file that is meant, None for a text."""
     if not isinstance(text_or_path, str):
-        return Path(text_or_path).read_text("utf-8")
+        return Path(text_or_path)
     try:
         is_path = "(" not in text_or_path or Path(text_or_path).is_file()
     except (OSError, ValueError):  # too long for a name, or with a character that no name has
         is_path = False
-    return Path(text_or_path).read_text("utf-8") if is_path else text_or_path
+    return Path(text_or_path) if is_path and text_or_path.strip() else None
 
 
 def _quoted(name: str) -> str:

@@ -281,3 +281,29 @@ def test_published_trees(real_data_folder, name, num_leaves):
     tree = Phylogeny.from_newick(real_data_folder / "trees" / name)
     assert tree.num_leaves == num_leaves
     assert Phylogeny.from_newick(tree.to_newick()) == tree
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"(A:1,B:2)", r"tree\.nh: position 10 of the Newick text: the text ends without"),
+        (b"(\xff:1,B:2);", r"tree\.nh is not UTF-8 text"),
+    ],
+    ids=["cut off", "no text"],
+)
+def test_an_error_names_the_file(tmp_path, content, message):
+    path = tmp_path / "tree.nh"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        Phylogeny.from_newick(path)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_tree(tmp_path):
+    path = tmp_path / "tree.nh"
+    path.write_bytes(b"\xef\xbb\xbf(A:1,B:2);")
+    assert Phylogeny.from_newick(path) == Phylogeny.from_newick("(A:1,B:2);")
+
+
+def test_no_text_is_no_folder():
+    with pytest.raises(ValueError, match="the text ends without ';'"):
+        Phylogeny.from_newick("")
