@@ -74,7 +74,8 @@ class VQDNAQuantizerPreTrainedModel(PreTrainedModel):
             ValueError: the folder holds a language model with a head, not a quantizer.
         """
         info_wanted = kwargs.pop("output_loading_info", False)
-        model, info = super().from_pretrained(*args, output_loading_info=True, **kwargs)
+        loaded: Any = super().from_pretrained(*args, output_loading_info=True, **kwargs)
+        model, info = loaded
         if any(".quantizer_model." in name for name in info["unexpected_keys"]):
             # its configuration has ours inside, but none of its weights has the name of one of ours
             raise ValueError(
