@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from hf_genomics.data.fasta import read_fasta
+from hf_genomics.data.fasta import FastaRecord, read_fasta
 from hf_genomics.data.indexed_genome import shortened
 from hf_genomics.data.sequence import opposite_strand
 
@@ -16,6 +16,7 @@ from .labelled_rows import LETTERS
 
 _TO_DNA = str.maketrans("U", "T")
 _KNOWN = frozenset(LETTERS)
+_ALL_KNOWN = (LETTERS + "U" + LETTERS.lower() + "u").encode()
 Found = TypeVar("Found")
 
 
@@ -71,6 +72,16 @@ def cut_out(
 
     wanted = [(stretch.contig, stretch.where) for stretch in stretches]
     return visit_contigs(genome, wanted, cut, assembly=assembly)
+
+
+def require_nucleotides(record: FastaRecord, genome: Path) -> None:
+    """Raises ValueError for a contig with letters that stand for no nucleotide."""
+    odd = record.sequence.encode("utf-8").translate(None, _ALL_KNOWN).decode("utf-8", "replace")
+    if odd:
+        raise ValueError(
+            f"{genome}: {record.name} has {odd[0]!r} at position {record.sequence.index(odd[0])} "
+            f"(counted from 0); DNA is written with the letters {LETTERS}, in either case."
+        )
 
 
 def visit_contigs(

@@ -62,7 +62,15 @@ SPEC = BenchmarkSpec(
     url="https://github.com/instadeepai/nucleotide-transformer",
     hub_ids=("InstaDeepAI/nucleotide_transformer_downstream_tasks_revised",),
     licence_note=(
-        "The weights of the models are under cc-by-nc-sa-4.0; look up the terms of the data."
+        "The copy on the Hub names none. The weights of the models are under cc-by-nc-sa-4.0; that "
+        "is no statement about the data."
+    ),
+    citation=(
+        "@article{dallatorre2023nucleotide,\n"
+        "  title={The Nucleotide Transformer: Building and Evaluating Robust Foundation Models for "
+        "Human Genomics},\n"
+        "  author={Dalla-Torre, Hugo and Gonzalez, Liam and Mendoza-Revilla, Javier and others},\n"
+        "  journal={bioRxiv},\n  year={2023},\n  doi={10.1101/2023.01.11.523679}\n}"
     ),
     source_help=(
         "Name a table with sequence, label and task, a folder of such tables named by split, a "
@@ -130,7 +138,7 @@ def _from_table(task: TaskSpec, table: pa.Table, where: str) -> dict:
     if "task" in table.column_names:
         chosen = pc.fill_null(pc.equal(table.column("task"), task.name), False)
     else:
-        chosen = pa.array([True] * len(table))
+        chosen = pa.array([True] * len(table), pa.bool_())
     kept = [row for row, keep in enumerate(chosen.to_pylist()) if keep]
     labels = table.column("label").to_pylist()
     numbers = [checked_label(labels[row], task, row_name(where, row)) for row in kept]

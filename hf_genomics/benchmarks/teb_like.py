@@ -20,6 +20,7 @@ from hf_genomics.data.indexed_genome import shortened
 from .assemblies import contig_key
 from .chromosome_split import SHARES, split_by_chromosome
 from .configurations import Configuration, in_order
+from .genome_sequences import require_nucleotides
 from .labelled_rows import split_dataset
 from .minimizers import WINDOW, K, near_duplicates
 from .repeat_annotation import Repeat, read_annotation
@@ -114,6 +115,7 @@ def _all_pairs(
     for number, record in enumerate(read_fasta(genome)):
         if record.name in pairs:
             raise ValueError(f"{genome} has the contig {record.name!r} twice.")
+        require_nucleotides(record, genome)
         pairs[record.name] = pairs_of_contig(
             record.name,
             record.sequence,

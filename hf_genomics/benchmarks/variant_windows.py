@@ -14,6 +14,7 @@ from hf_genomics.data.fasta import read_fasta
 from hf_genomics.data.indexed_genome import shortened
 
 from .assemblies import contig_key, other_assembly
+from .genome_sequences import require_nucleotides
 from .labelled_rows import split_dataset
 from .specs import TaskSpec
 
@@ -104,7 +105,7 @@ def variant_dataset(
 
     Raises:
         ValueError: A variant lies on no record, its reference allele is not that of the genome, or
-            the genome is another assembly.
+            the genome is another assembly, has a contig twice or letters that are no nucleotides.
     """
     by_key: dict[str, list[int]] = {}
     for index, variant in enumerate(variants):
@@ -115,6 +116,8 @@ def variant_dataset(
     for record in read_fasta(genome):
         region = _REGION.fullmatch(record.name)
         chrom, before = (region[1], int(region[2]) - 1) if region else (record.name, 0)
+        if record.name in names:
+            raise ValueError(f"{genome} has the contig {record.name!r} twice.")
         names.append(record.name)
         other = assembly and other_assembly(assembly, record.name, len(record.sequence))
         if other:
@@ -122,7 +125,10 @@ def variant_dataset(
                 f"{genome} is of assembly {other} ({record.name} has {len(record.sequence):,} "
                 f"bases), but the variants are of {assembly}; name a FASTA file of {assembly}."
             )
-        for index in by_key.get(contig_key(chrom), ()):
+        own = by_key.get(contig_key(chrom), [])
+        if own:
+            require_nucleotides(record, genome)
+        for index in own:
             variant = variants[index]
             start = variant.place[1] if variant.place else variant.pos - 1 - before
             if start >= 0 and start + len(variant.ref) <= len(record.sequence):

@@ -1,8 +1,11 @@
 """Rows of a benchmark: their labels, their types, and how often they stand."""
 
+from dataclasses import replace
+
 import pytest
 from datasets import DatasetDict
 
+from hf_genomics.benchmarks.configurations import Configuration, describe
 from hf_genomics.benchmarks.duplicates import count_duplicates
 from hf_genomics.benchmarks.labelled_rows import checked_label, content_digest, split_dataset
 from hf_genomics.benchmarks.specs import LabelKind, TaskSpec
@@ -85,3 +88,12 @@ def test_checksum_is_of_the_rows_in_their_order():
     one = content_digest(["AA", "CC"], [0, 1])
     assert one == content_digest(iter(["AA", "CC"]), iter([0, 1]))
     assert one != content_digest(["CC", "AA"], [1, 0])
+
+
+@pytest.mark.parametrize(("label", "word"), [(1, "equal"), (0, "differ from")])
+def test_rows_are_compared_with_those_whose_checksum_is_known(label, word):
+    task = replace(TASK, sha256={"train": content_digest(["AA", "CC"], [0, 1])}, splits=("train",))
+    found = Configuration(task, DatasetDict(train=rows(("AA", 0), ("CC", label))))
+    assert describe(found)["notes"] == [
+        f"rows of train {word} those of the copy whose checksum is known"
+    ]
