@@ -159,7 +159,7 @@ def _notes(tasks: list[TaskSpec], records: dict[str, Any]) -> str:
 
 
 def _terms(spec: BenchmarkSpec, licence: str | None) -> str:
-    said = "The licence of the data is not known."
+    said = "Licence: not stated by the source."
     if licence:
         named = "" if licence == spec.licence else ", as named when this was built"
         said = f"Licence: {licence}{named}."

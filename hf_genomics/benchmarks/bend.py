@@ -43,6 +43,10 @@ SPEC = BenchmarkSpec(
     ),
     split_rule="as in the column split of the BED file",
     url="https://github.com/frederikkemarin/BEND",
+    licence_note=(
+        "The repository of its code is under BSD-3-Clause; the data lie elsewhere, and terms for "
+        "them were not found there."
+    ),
     citation=(
         "@misc{bend2023,\n  title={BEND: Benchmarking DNA Language Models on Biologically "
         "Meaningful Tasks},\n  year={2023},\n  eprint={2311.12570},\n  archivePrefix={arXiv}\n}"

@@ -49,6 +49,17 @@ SPEC = BenchmarkSpec(
     ),
     split_rule="all variants are test: the set is for scoring, not for training",
     url="https://www.ncbi.nlm.nih.gov/clinvar/",
+    licence_note=(
+        "NCBI names no licence. What the US government makes is in the public domain there, what "
+        "others have submitted may not be; it asks to be acknowledged."
+    ),
+    citation=(
+        "@article{landrum2014clinvar,\n"
+        "  title={ClinVar: public archive of relationships among sequence variation and human "
+        "phenotype},\n"
+        "  author={Landrum, Melissa J. and others},\n  journal={Nucleic Acids Research},\n"
+        "  year={2014},\n  doi={10.1093/nar/gkt1113}\n}"
+    ),
     source_help="Name clinvar.vcf or clinvar.vcf.gz, and the genome of its assembly (--genome).",
     columns={
         **COLUMNS,

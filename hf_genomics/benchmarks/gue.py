@@ -131,7 +131,7 @@ SPEC = BenchmarkSpec(
     hub_ids=("leannmlindsey/GUE",),
     licence_note=(
         "The repository it was published with is under Apache-2.0; terms of the data themselves "
-        "were not found there."
+        "were not found there, and the copy on the Hub names none."
     ),
     citation=(
         "@misc{zhou2023dnabert2,\n"

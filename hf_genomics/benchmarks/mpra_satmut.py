@@ -42,7 +42,14 @@ SPEC = BenchmarkSpec(
     split_rule="all variants are test: the set is for scoring, not for training",
     url="https://github.com/kircherlab/MPRA_SaturationMutagenesis",
     licence="gpl-3.0",
-    licence_note="That is the licence of the original repository.",
+    licence_note="That is the licence of the original repository, which holds the table.",
+    citation=(
+        "@article{kircher2019saturation,\n"
+        "  title={Saturation mutagenesis of twenty disease-associated regulatory elements at "
+        "single base-pair resolution},\n"
+        "  author={Kircher, Martin and others},\n  journal={Nature Communications},\n"
+        "  volume={10},\n  year={2019},\n  doi={10.1038/s41467-019-11526-w}\n}"
+    ),
     source_help=(
         "Name the table of elements as CSV or TSV, and the genome, or the FASTA of the elements "
         "(--genome)."

@@ -49,7 +49,10 @@ SPEC = BenchmarkSpec(
     ),
     split_rule="as published (train_NAME.csv, valid_NAME.csv, test_NAME.csv)",
     url="https://github.com/rrkhan/HGE",
-    licence_note="The files are on a Google Drive folder that the repository links to.",
+    licence_note=(
+        "The files are in a folder on Google Drive that the repository links to; the repository "
+        "has no licence."
+    ),
     citation=(
         "@misc{hge2025,\n  title={Hyperbolic Genome Embeddings},\n  year={2025},\n"
         "  eprint={2507.21648},\n  archivePrefix={arXiv}\n}"

@@ -41,6 +41,15 @@ SPEC = BenchmarkSpec(
     split_rule="as in the source; a table alone is test",
     url="https://huggingface.co/datasets/songlab/TraitGym",
     hub_ids=("songlab/TraitGym",),
+    licence="mit",
+    licence_note="That is the licence that its authors name on the Hub.",
+    citation=(
+        "@article{benegas2025traitgym,\n"
+        "  title={Benchmarking DNA Sequence Models for Causal Regulatory Variant Prediction in "
+        "Human Genetics},\n"
+        "  author={Benegas, Gonzalo and Eraslan, Gokcen and Song, Yun S.},\n"
+        "  journal={bioRxiv},\n  year={2025},\n  doi={10.1101/2025.02.11.637758}\n}"
+    ),
     source_help=(
         "Name a table with chrom, pos, ref, alt and label (and --config), a folder of such tables, "
         "or the copy on the Hub; and the genome (--genome)."
