@@ -9,6 +9,7 @@ docs/publishing.md says what is checked, and what the files beside a run are.
 """
 
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from typing import Annotated
 
 import typer
 
+from hf_genomics.data.progress import bars_shown
 from hf_genomics.hub.batch import Entry, read_entries
 from hf_genomics.hub.errors import PublishingError
 from hf_genomics.hub.uploading import Content, Destination, require_token, upload
@@ -147,7 +149,7 @@ def publish(work: list[tuple[Entry, Destination]], *, dry_run: bool) -> None:
     """Builds and checks all, then uploads all."""
     exports = Path(tempfile.mkdtemp(prefix="hf_genomics-export-"))
     try:
-        with errors_in_plain_words():
+        with errors_in_plain_words(), bars_shown(sys.stderr.isatty()):
             for _, to in work:
                 if to.create_pr and to.revision is not None:
                     raise PublishingError("A pull request goes to main: leave --revision out.")

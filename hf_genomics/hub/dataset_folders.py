@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import fnmatch
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+
+from hf_genomics.data.alignment_files import sha256_of
 
 from .checks import check_repository, files_of
 from .errors import PublishingError
@@ -93,7 +94,7 @@ def provenance_problems(folder: Path) -> Iterator[str]:
     for path, file in files_of(folder).items():
         if path.endswith(".parquet") and path not in checksums:
             yield f"{name} has no checksum of {path}"
-        elif path in checksums and _sha256(file) != checksums[path]:
+        elif path in checksums and sha256_of(file) != checksums[path]:
             yield f"{path} is not the file whose checksum is in {name}; build it again"
     for path in checksums:
         if not (folder / path).is_file():
@@ -103,8 +104,3 @@ def provenance_problems(folder: Path) -> Iterator[str]:
 def provenance_file(folder: Path) -> str | None:
     """The name of the file that says how a data set was built."""
     return next((name for name in PROVENANCE if (folder / name).is_file()), None)
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()

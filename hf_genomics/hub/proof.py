@@ -17,11 +17,14 @@ import transformers
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from hf_genomics.data.progress import bar
+
 from .clean_process import outputs_of
 from .errors import PublishingError
 
 PROGRAM = Path(__file__).with_name("clean_process.py")
 TIME_LIMIT = 900  # seconds
+TICK = 0.5  # seconds, of the clock that is shown meanwhile
 PROBE = "ACGTNACGTTGCATTAGGGACGTACGCCGCGGTACCATGATTACA"
 LONGEST_PROBE = 600  # bases, and more for a network that reads more at once
 TOLERANCE = 1e-6  # of the largest value; the same arithmetic in another process
@@ -107,23 +110,42 @@ def _run_clean_process(
 ) -> tuple[dict[str, dict[str, Any]], dict[str, Tensor]]:
     with tempfile.TemporaryDirectory(prefix="hf_genomics-proof-") as home:
         save_file(inputs, Path(home) / "inputs")
-        done = subprocess.run(
+        command = [
             # -P: this folder, whose files have names like `templates`, stays off the path
-            [sys.executable, "-P", str(PROGRAM), str(folder.absolute()), repo_id]
-            + [f"{home}/inputs", f"{home}/outputs"],
-            cwd=home,
-            env=os.environ
-            | {"HF_HOME": home, "HF_MODULES_CACHE": f"{home}/modules", "HF_HUB_OFFLINE": "1"},
-            capture_output=True,
-            text=True,
-            timeout=TIME_LIMIT,
-            check=False,
-        )
-        if done.returncode:
-            last = [line for line in done.stderr.splitlines() if line.strip()][-8:]
+            *(sys.executable, "-P", str(PROGRAM), str(folder.absolute()), repo_id),
+            *(f"{home}/inputs", f"{home}/outputs"),
+        ]
+        environment = os.environ | {
+            "HF_HOME": home,
+            "HF_MODULES_CACHE": f"{home}/modules",
+            "HF_HUB_OFFLINE": "1",
+        }
+        said = Path(home) / "said"
+        if _wait_for(command, home, environment, said):
+            lines = said.read_text(encoding="utf-8", errors="replace").splitlines()
+            last = [line for line in lines if line.strip()][-8:]
             raise PublishingError(f"{folder} does not run in a process without hf_genomics:", last)
         reports = json.loads(Path(f"{home}/outputs.json").read_text(encoding="utf-8"))
         return reports, load_file(Path(home) / "outputs")
+
+
+def _wait_for(command: list[str], folder: str, environment: dict[str, str], said: Path) -> int:
+    """Runs a process under a clock; its exit status. What it says on stderr goes to `said`."""
+    with (
+        said.open("wb") as stderr,
+        subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=stderr
+        ) as process,
+        bar(desc="Loading in a clean process", bar_format="{desc}: {elapsed}") as clock,
+    ):
+        for _ in range(int(TIME_LIMIT / TICK)):
+            try:
+                return process.wait(TICK)
+            except subprocess.TimeoutExpired:
+                clock.update()
+        process.kill()
+    said.write_text(f"It took longer than {TIME_LIMIT} seconds.")
+    return -1
 
 
 def _loading_problems(report: dict[str, Any], same_class: bool) -> list[str]:

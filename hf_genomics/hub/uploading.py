@@ -25,6 +25,8 @@ from huggingface_hub import (
 from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
 from huggingface_hub.hf_api import RepoFile
 
+from hf_genomics.data.progress import open_watched
+
 from .errors import PublishingError
 
 LIST = ".uploaded_files.json"
@@ -154,7 +156,7 @@ class Digest:
             sha256.update(content)
             git.update(content)
         else:
-            with content.open("rb") as file:
+            with open_watched(content) as file:
                 while block := file.read(1 << 20):
                     sha256.update(block)
                     git.update(block)

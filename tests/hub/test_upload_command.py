@@ -155,6 +155,11 @@ def change_card(folder, old, new):
         (lambda f: (f / "README.md").unlink(), "has no README.md"),
         (lambda f: (f / "provenance.json").unlink(), "provenance.json is missing"),
         (lambda f: change_card(f, "license: cc0-1.0\n", ""), "name no license"),
+        (lambda f: change_card(f, "# ", "# {{title}} "), r"unfilled field '{{title}}'"),
+        (
+            lambda f: change_card(f, "```python", "## Results\n\nMCC 0.87\n\n```python"),
+            "0.87 in the Results is in no JSON file",
+        ),
         (lambda f: change_card(f, "path: tata/test-*", "path: tata/tset-*"), "no file is called"),
         (lambda f: (f / "tata" / "more.parquet").write_bytes(b"x"), "belongs to no configuration"),
         (lambda f: (f / "rows.csv").write_text("a,b"), "published as Parquet"),
