@@ -17,6 +17,7 @@ import json
 import logging
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,10 @@ def main() -> None:
     started = time.perf_counter()
     likelihood = likelihood_of(model.cpu())
     fitted = fit_context_rates(
-        contexts(args.codons, args.strands), sites["train"], sites["validation"], likelihood
+        contexts(args.codons, args.strands, args.sizes),
+        sites["train"],
+        sites["validation"],
+        likelihood,
     )
     baseline_seconds = time.perf_counter() - started
     for name, rates in fitted.items():
@@ -126,6 +130,9 @@ def parse_arguments(command: list[str]) -> argparse.Namespace:
     parser.add_argument("--validation", nargs="+", help="Default: as in training.")
     parser.add_argument("--codons", action="store_true", help="All loci are coding sequence.")
     parser.add_argument("--strands", nargs="+", choices=["one", "both"], default=["one"])
+    parser.add_argument(
+        "--sizes", nargs="+", type=int, default=SIZES, help="Bases of the contexts, odd numbers."
+    )
     parser.add_argument("--block_length", type=int, help="Default: each named locus is a block.")
     parser.add_argument("--num_resamples", type=int, default=NUM_RESAMPLES)
     parser.add_argument("--batch_size", type=int, default=4, help="Windows in a forward pass.")
@@ -157,12 +164,12 @@ def sites_of(alignment: Alignment, split: str, codons: bool) -> AlignmentSites:
     return AlignmentSites.from_regions((whole[i] for i in range(len(whole))), codons=codons)
 
 
-def contexts(codons: bool, strands: list[str]) -> list[Context]:
+def contexts(codons: bool, strands: list[str], sizes: Sequence[int]) -> list[Context]:
     """All contexts to be reported, the one vector included by those that shrink to it."""
-    chosen = [Context(size) for size in SIZES] if "one" in strands else []
+    chosen = [Context(size) for size in sizes] if "one" in strands else []
     if "both" in strands:
-        chosen += [Context(size, both_strands=True) for size in SIZES]
-    return chosen + [Context(size, codon=True) for size in SIZES if codons]
+        chosen += [Context(size, both_strands=True) for size in sizes]
+    return chosen + [Context(size, codon=True) for size in sizes if codons]
 
 
 def block_names(test: AlignmentSites, blocks: Any, length: int | None) -> list[str]:

@@ -23,6 +23,8 @@ EXAMPLES = Path(__file__).resolve().parent
 QUANTIZED_FROM = (
     100  # steps without codes at the start: kmeans_warmup_steps of VQDNAQuantizerConfig
 )
+# Fitting tables of 5-mers takes longer than a trial should.
+TRIAL = "--strands one --sizes 1 --block_length 1000 --num_resamples 100"
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def plan(data: Path, max_steps: int | None = None) -> list[ReadyModel]:
             "--config_overrides outer_dim=128,inner_dim=64,stack_size=3,num_stacks=3 --held_out "
             "chr28 --validation chr22:246000-250000 chr25:246000-250000 --learning_rate 2e-4 "
             "--weight_decay 0.5 --per_device_train_batch_size 4 --warmup_steps 50",
-            evaluation="--block_length 1000",
+            evaluation="--strands one both --block_length 1000",
             steps=(900, 100),
             max_steps=max_steps,
         ),
@@ -95,7 +97,7 @@ def plan(data: Path, max_steps: int | None = None) -> list[ReadyModel]:
             "ATRX IGSF10 TEX15 GPATCH8 VCAN_001 --validation ALPK1 RP1_001 ZNF407 SYNM_001 SETD2 "
             "LCOR NPAT DSEL XIRP1 USF3 --learning_rate 1e-3 --per_device_train_batch_size 2 "
             "--warmup_steps 100",
-            evaluation="--codons",
+            evaluation="--strands one both --codons",
             steps=(6000, 500),
             max_steps=max_steps,
         ),
@@ -146,9 +148,9 @@ def phylogpn(
 
     Args:
         options: of pretrain_phylogpn.py.
-        evaluation: options of evaluate_phylogpn.py.
+        evaluation: options of evaluate_phylogpn.py, but for a trial.
         steps: of training, and between evaluations.
-        max_steps: in place of both.
+        max_steps: in place of both; makes it a trial.
     """
     columns = f"data/{name}"
     total, between = (max_steps, max_steps) if max_steps else steps
@@ -175,7 +177,7 @@ def phylogpn(
     evaluate = Step(
         (
             *(sys.executable, str(EXAMPLES / "evaluate_phylogpn.py"), "--model", run),
-            *("--strands", "one", "both", *evaluation.split(), "--output_dir", run),
+            *(*(TRIAL if max_steps else evaluation).split(), "--output_dir", run),
         ),
         f"{run}/{LIKELIHOOD}",
     )

@@ -5,7 +5,8 @@
 
 Every step is a process of the script that users start themselves; --dry_run prints them. A step
 that is done is not repeated and a training that was killed goes on, so the same command goes on
-where it was stopped. --max_steps shortens every training, to try all of it in another folder.
+where it was stopped. --max_steps shortens every training and compares with fewer tables of rates,
+to try all of it in another folder.
 
 --only takes names, or families for all of theirs:
 

@@ -114,6 +114,7 @@ def test_a_trial_has_codes_and_a_best_checkpoint(scripts, data):
     plan = {model.name: model for model in scripts[1].plan(data, 4)}
     assert "kmeans_warmup_steps=2" in plan["vqdna-quantizer"].steps[0].command
     assert "--eval_steps 4" in shlex.join(plan["phylogpn-birds"].steps[1].command)
+    assert "--sizes 1" in shlex.join(plan["phylogpn-birds"].steps[2].command)
 
 
 @pytest.fixture
