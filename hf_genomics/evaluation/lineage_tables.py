@@ -101,8 +101,9 @@ def _level_cells(of_level: Mapping[str, Any]) -> list[str]:
 
 
 def _shares(shares: Mapping[str, Any]) -> str:
-    """Share of genomes in the variant and elsewhere, in per cent."""
-    return f"{100 * shares['in_lineage']:.0f} / {100 * shares['elsewhere']:.1f} %"
+    """Share of genomes in the variant and elsewhere, in per cent; a dash where there are none."""
+    found = ((shares["in_lineage"], ".0f"), (shares["elsewhere"], ".1f"))
+    return " / ".join("-" if np.isnan(x) else format(100 * x, form) for x, form in found) + " %"
 
 
 def _interval(estimate: Estimate | None) -> str:

@@ -258,3 +258,9 @@ def test_tables_of_mutations(rows):
     lines = summary_table({"name": summary}).splitlines()
     assert len({line.count("|") for line in lines}) == 1
     assert lines[3].startswith("| name | fine | 0 % | 2.0 | 2 | 75.0 % | 50.0 % | 0.0 % |")
+
+
+def test_a_variant_without_genomes_has_a_dash(rows):
+    none = {"in_lineage": float("nan"), "elsewhere": 0.125}
+    (cells,) = mutation_table([rows[0] | {"substituted": none}]).splitlines()[2:]
+    assert cells.startswith("| Alpha | N501Y | A23063T | - / 12.5 % |")
