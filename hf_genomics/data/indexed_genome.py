@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import logging
 import os
+import re
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,8 +24,12 @@ UNKNOWN = 4  # the state of N and of every letter that is no base; 0 to 3 are A,
 
 PAGE = 1 << 20  # bases that are read at once
 PAGES_KEPT = 16
+CHUNK = 1 << 20  # bytes that are scanned at once
 # The empty block that ends a complete bgzip file (SAM specification, section 4.1.2).
 _BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+
+_TEXT = bytes(range(32, 127)) + b"\t\r\n"
+_SPACE = re.compile(rb"\n(?!>)[^\n \t]*[ \t]+[^\s]")  # inside a line of sequence
 
 _STATES = np.full(256, UNKNOWN, np.uint8)
 for _letters, _state in (("Aa", 0), ("Cc", 1), ("Gg", 2), ("TtUu", 3)):
@@ -150,9 +155,9 @@ class IndexedGenome:
                 # Lines of changing length, no record at all, and the like: the copy finds out.
                 return self._open_copy(pysam)
             # The index leaves out a name's second record, where the copy stops and says so.
-            # And it takes a carriage return inside a contig's last line for a base.
-            num_records, lone_returns = _count_records(self.path)
-            if lone_returns or fai.read_bytes().count(b"\n") != num_records:
+            # And after spaces and other bytes inside of lines it is out of step.
+            num_records, usual = _scan(self.path)
+            if not usual or fai.read_bytes().count(b"\n") != num_records:
                 return self._open_copy(pysam)
         return pysam.FastaFile(
             str(self.path),
@@ -164,7 +169,13 @@ class IndexedGenome:
         copy = Path(self._folder.name) / "reference.fa"
         with open_text(self.path) as lines, open(copy, "w", encoding="utf-8") as file:
             _copy_records(self.path, lines, file)
-        pysam.faidx(str(copy))
+        try:
+            pysam.faidx(str(copy))
+        except pysam.SamtoolsError as error:
+            raise ValueError(
+                f"{self.path} cannot be indexed: a record has no bases or holds control "
+                "characters; correct it."
+            ) from error
         return pysam.FastaFile(str(copy))
 
 
@@ -207,22 +218,31 @@ def _copy_records(path: Path, lines: TextIO, file: IO[str]) -> None:
                     f"{path} is not FASTA: line {number} is {line[:40]!r}, but the first record "
                     "must begin with a '>' header."
                 )
+            if not line.isascii() or not line.isprintable() or " " in line:
+                raise ValueError(
+                    f"Line {number} of {path} has characters that are no letters of a sequence: "
+                    f"{line[:40]!r}; correct it."
+                )
             file.write(line)
     if not names:
         raise ValueError(f"{path} holds no FASTA record: no line begins with '>'.")
     file.write("\n")
 
 
-def _count_records(path: Path) -> tuple[int, int]:
-    """How many lines begin with '>', and how many carriage returns stand before no line feed."""
-    count, lone_returns, end = 0, 0, b"\n"
+def _scan(path: Path) -> tuple[int, bool]:
+    """How many lines begin with '>', and whether all others hold visible ASCII and nothing else."""
+    count, usual, head = 0, True, b"\n"
     with gzip.open(path) if compression(path) else open(path, "rb") as file:
-        while chunk := file.read(1 << 20):
-            joined = end + chunk
-            count += joined.count(b"\n>")
-            lone_returns += chunk.count(b"\r") - joined.count(b"\r\n")
-            end = chunk[-1:]
-    return count, lone_returns
+        while chunk := file.read(CHUNK):
+            lines = head + chunk
+            count += lines.count(b"\n>") - head.count(b"\n>")
+            usual = usual and not chunk.translate(None, _TEXT)
+            usual = usual and lines.count(b"\r") == lines.count(b"\r\n") + lines.endswith(b"\r")
+            usual = usual and not ((b" " in lines or b"\t" in lines) and _SPACE.search(lines))
+            # What the next chunk goes on with: the kind of the line, and the last byte.
+            kind = lines[lines.rfind(b"\n") :][:2]
+            head = kind if len(kind) < 2 else kind + lines[-1:]
+    return count, usual and not head.endswith(b"\r")
 
 
 def _is_current(index: Path, path: Path) -> bool:

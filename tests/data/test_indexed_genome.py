@@ -166,7 +166,49 @@ def test_index_that_counts_a_carriage_return_as_a_base_is_an_error(tmp_path):
         genome.states("chr1", 0, 6)
 
 
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (["AC\u00e9"], r"Line 2 of .*a\.fa has characters that are no letters"),
+        (["ACGT", "A\x05C"], r"Line 3 of .*a\.fa has characters that are no letters"),
+        (["ACGT", "A C"], r"Line 3 of .*a\.fa has characters that are no letters"),
+        (["AC\u00e9GT", "AC", "G"], r"Line 2 of .*a\.fa has characters that are no letters"),
+    ],
+    ids=["at the end", "inside", "control", "space"],
+)
+def test_sequence_of_other_characters_is_an_error(tmp_path, lines, message):
+    (tmp_path / "a.fa").write_text("\n".join([">chr1", *lines, ""]), "utf-8")
+    with pytest.raises(ValueError, match=message):
+        IndexedGenome(tmp_path / "a.fa")
+
+
+def test_name_of_other_letters_is_kept(tmp_path):
+    (tmp_path / "a.fa").write_text(">chr\u00e9\nACGT\n", "utf-8")
+    with IndexedGenome(tmp_path / "a.fa") as genome:
+        assert genome.lengths == {"chr\u00e9": 4}
+
+
 def test_file_that_is_no_text_is_named(tmp_path):
     (tmp_path / "a.fa").write_bytes(b"\xff\xfe>chr1\nACGT\n")
     with pytest.raises(ValueError, match=r"a\.fa is not FASTA"):
         IndexedGenome(tmp_path / "a.fa")
+
+
+@pytest.mark.parametrize(
+    "text", [">chr1 a b\tc\nACGT\nAC\n>chr2\nA\n", ">a\r\nAC\r\n>b x\r\nA\r\n"]
+)
+def test_scan_in_pieces_is_that_of_the_whole(tmp_path, text, monkeypatch):
+    path = tmp_path / "a.fa"
+    path.write_bytes(text.encode())
+    assert indexed_genome._scan(path) == (2, True)
+    for size in range(1, 12):
+        monkeypatch.setattr(indexed_genome, "CHUNK", size)
+        assert indexed_genome._scan(path) == (2, True)
+        for place in range(len(text)):
+            for sign in ("\r", " ", "\x05", "\u00e9"):
+                path.write_bytes((text[:place] + sign + text[place:]).encode())
+                found = indexed_genome._scan(path)
+                monkeypatch.setattr(indexed_genome, "CHUNK", 1 << 20)
+                assert found == indexed_genome._scan(path), (place, sign, size)
+                monkeypatch.setattr(indexed_genome, "CHUNK", size)
+        path.write_bytes(text.encode())

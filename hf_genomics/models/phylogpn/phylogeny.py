@@ -86,7 +86,7 @@ class Phylogeny:
         if path is None:
             return cls._from_text(str(text_or_path))
         try:
-            return cls._from_text(path.read_text("utf-8-sig"))
+            return cls._from_text(path.read_bytes().decode("utf-8-sig"))
         except UnicodeDecodeError as error:
             raise ValueError(f"{path} is not UTF-8 text: {error}; is it another format?") from error
         except ValueError as error:
