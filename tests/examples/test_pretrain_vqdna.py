@@ -179,7 +179,7 @@ def test_two_processes_train_one_model(start, tmp_path):
         (["--model_name_or_path", "m"], "--config_overrides is for new models"),
         (["--quantizer", "q", "--mask_mode", "base"], "invalid choice"),
         (["--quantizer", "q", "--streaming", "--max_steps", "0"], "say --max_steps"),
-        (["--quantizer", "./nowhere"], "error: ./nowhere"),
+        (["--quantizer", "./nowhere"], "pretrain_vqdna.py: error: "),
     ],
 )
 def test_bad_arguments_are_named(start, tmp_path, more, message):
