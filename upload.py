@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from transformers.utils import logging
 
 from hf_genomics.data.progress import bars_shown
 from hf_genomics.hub.batch import Entry, read_entries
@@ -45,7 +46,11 @@ DeleteOthers = Annotated[
 ]
 
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help=str(__doc__).replace("\n\n    ", "\n\n\b\n    "),  # the commands keep their lines
 )
 
 
@@ -149,7 +154,7 @@ def publish(work: list[tuple[Entry, Destination]], *, dry_run: bool) -> None:
     """Builds and checks all, then uploads all."""
     exports = Path(tempfile.mkdtemp(prefix="hf_genomics-export-"))
     try:
-        with errors_in_plain_words(), bars_shown(sys.stderr.isatty()):
+        with errors_in_plain_words(), bars_where_somebody_watches():
             for _, to in work:
                 if to.create_pr and to.revision is not None:
                     raise PublishingError("A pull request goes to main: leave --revision out.")
@@ -205,6 +210,20 @@ def send(ready: Ready, *, dry_run: bool) -> None:
         typer.echo(f"{ready.to.repo_id}: up to date, nothing to send: {outcome.url}")
     if outcome.kept:
         typer.echo(f"  files of others were left there: {', '.join(outcome.kept)}")
+
+
+@contextmanager
+def bars_where_somebody_watches() -> Iterator[None]:
+    """Bars of ours and of Transformers; a log would keep every state of them."""
+    watched, active = sys.stderr.isatty(), logging.is_progress_bar_enabled()
+    if not watched:
+        logging.disable_progress_bar()
+    try:
+        with bars_shown(watched):
+            yield
+    finally:
+        if active:
+            logging.enable_progress_bar()
 
 
 @contextmanager

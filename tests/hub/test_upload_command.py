@@ -130,6 +130,7 @@ def test_dry_run_sends_nothing_and_needs_no_token(hub, run, data, monkeypatch, t
     kept = tmp_path / "kept"
     output = succeed("model", run, "--repo-id", "tester/tata", "--dry-run", "--output", kept)
     assert "nothing was sent" in output
+    assert "it/s" not in output  # nobody watches, so there is no bar, ours or Transformers'
     assert (kept / "README.md").is_file()
     succeed("dataset", data, "--repo-id", "tester/promoters", "--dry-run")
     assert hub.requests == []
