@@ -68,8 +68,9 @@ soak: $(VENV)/.installed-dev
 	$(RECORDED) --junitxml=runs/reliability/soak.xml tests/reliability/test_stability.py
 
 reliability: fuzz soak
-	$(RECORDED) --junitxml=runs/reliability/suite.xml tests \
-	  --ignore tests/fuzz --ignore tests/reliability/test_stability.py
+	$(RECORDED) --junitxml=runs/reliability/models.xml tests/reliability/test_matrix.py
+	$(RECORDED) --junitxml=runs/reliability/kills.xml tests -k "killed_ or is_killed"
+	$(RECORDED) --junitxml=runs/reliability/bad_inputs.xml --bad-inputs -m "not slow" tests
 	$(BIN)/python docs/tools/report_reliability.py runs/reliability/*.xml
 
 # Each bench sets its own number of threads and writes benches/results/<name>.json.
