@@ -63,7 +63,9 @@ def test_text_of_a_row_has_one_status(ref, alt, expected):
     assert allele.status is expected
 
 
-@pytest.mark.parametrize("position", ["", "x", None, 1.5, float("nan"), "1e3", "1_0", "5-7", "9" * 30])
+@pytest.mark.parametrize(
+    "position", ["", "x", None, 1.5, float("nan"), "1e3", "1_0", "5-7", "9" * 30]
+)
 def test_position_that_is_no_whole_number_is_malformed(position):
     (allele,) = parse_alleles("chr1", position, "A", "C")
     assert allele.status is Status.MALFORMED
