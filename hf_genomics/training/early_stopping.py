@@ -17,6 +17,12 @@ class EarlyStopping(EarlyStoppingCallback):
     would be stopped before it has been trained. Scores of the warm-up still count as best scores.
     """
 
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Asks to stop at once where the checkpoint gone on from was the one stopped at."""
+        super().on_train_begin(args, state, control, **kwargs)
+        if self.early_stopping_patience_counter >= self.early_stopping_patience:
+            control.should_training_stop = True
+
     def on_evaluate(self, args: Any, state: Any, control: Any, *given: Any, **kwargs: Any) -> None:
         """Counts evaluations without a better score, and asks to stop after too many."""
         asked_before = control.should_training_stop

@@ -5,11 +5,12 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from transformers import Trainer
 from transformers.trainer_utils import HubStrategy
 
+from hf_genomics.training.resuming import ExactResumeTrainer
 
-class CompletePushTrainer(Trainer):
+
+class CompletePushTrainer(ExactResumeTrainer):
     """`Trainer`, whose pushes of a checkpoint have the model's code beside the weights."""
 
     def _push_from_checkpoint(self, checkpoint_folder: str) -> None:

@@ -275,6 +275,53 @@ def test_early_stopping_resumes_with_the_patience_it_had_left(tmp_path):
     assert resumed.state.epoch == 4
 
 
+def assert_nothing_is_trained_after(whole, folder, **options):
+    """From the last checkpoint of `whole`, as after a kill before the model was saved."""
+    last = Path(whole.args.output_dir) / f"checkpoint-{whole.state.global_step}"
+    resumed = trainer_in(folder, **options)
+    resumed.train(resume_from_checkpoint=str(last))
+    assert resumed.state.global_step == whole.state.global_step
+    assert losses(resumed) == losses(whole)
+    assert not list(Path(folder).glob("checkpoint-*"))
+    state = whole.model.state_dict()
+    for name, value in resumed.model.state_dict().items():
+        assert value.equal(state[name]), name
+
+
+@pytest.mark.parametrize("num_steps", [4, 6, 9])  # of six an epoch
+@pytest.mark.parametrize("strategy", ["steps", "epoch"])
+def test_no_step_is_trained_after_the_last(tmp_path, num_steps, strategy):
+    options = {
+        "recipe": dataclasses.replace(MODERN, early_stopping_patience=None),
+        "max_steps": num_steps,
+        "save_strategy": strategy,
+        "eval_strategy": strategy,
+        "logging_strategy": strategy,
+        "save_steps": 1,
+        "eval_steps": 1,
+        "logging_steps": 1,
+        "save_total_limit": None,
+        "load_best_model_at_end": False,
+    }
+    whole = trainer_in(tmp_path / "whole", **options)
+    whole.train()
+    assert whole.state.global_step == num_steps
+    assert_nothing_is_trained_after(whole, tmp_path / "resumed", **options)
+
+
+def test_no_epoch_is_trained_after_early_stopping(tmp_path):
+    options = {
+        "recipe": dataclasses.replace(MODERN, early_stopping_patience=3),
+        "compute_metrics": lambda _: {"matthews_correlation": 0.5},
+        "num_train_epochs": 9,
+        "save_total_limit": None,
+    }
+    whole = trainer_in(tmp_path / "whole", **options)
+    whole.train()
+    assert whole.state.epoch == 4
+    assert_nothing_is_trained_after(whole, tmp_path / "resumed", **options)
+
+
 @pytest.mark.parametrize(("warmup_steps", "epochs"), [(0, 3), (6, 3), (12, 4), (0.5, 7)])
 def test_early_stopping_counts_no_epoch_of_the_warm_up(tmp_path, caplog, warmup_steps, epochs):
     """Six steps an epoch, ten epochs; the first evaluation is the best one there is."""
