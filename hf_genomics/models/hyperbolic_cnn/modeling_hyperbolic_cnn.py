@@ -343,11 +343,13 @@ class HyperbolicCNNModel(HyperbolicCNNPreTrainedModel):
 
     def __init__(self, config: HyperbolicCNNConfig):
         super().__init__(config)
-        if config.geometry == "lorentz":
-            self.curvature = HyperbolicCNNCurvature(config)
-            self._keep_in_fp32_modules_strict = ["norm", "raw_curvature"]
         self.blocks = nn.ModuleList(HyperbolicCNNBlock(config, i) for i in range(config.num_layers))
         self.pooler = HyperbolicCNNPooler(config)
+        if config.geometry == "lorentz":
+            # not first: the dtype of a model is that of its first parameter, and this one's is
+            # float32 also in a model that was loaded in bfloat16
+            self.curvature = HyperbolicCNNCurvature(config)
+            self._keep_in_fp32_modules_strict = ["norm", "raw_curvature"]
         self.post_init()
 
     @can_return_tuple
