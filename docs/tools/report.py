@@ -119,6 +119,32 @@ def language_models(root: Path) -> Rows:
     return rows
 
 
+def vocabularies_fine_tuned(root: Path) -> Rows:
+    """Test MCC x 100 of the language models fine-tuned on sets of GUE, and of a small CNN there."""
+    runs = read(root, "vqdna/gue")["runs"]
+    others = [run for run in read(root, "gue")["runs"] if run["recipe"] == "modern"]
+    configs = sorted({run["config"] for run in runs})
+    rows = [["vocabulary", *configs, "mean", "seeds"]]
+    for name, chosen, model in (
+        (VOCABULARIES["kmer1"], runs, "kmer1"),
+        (VOCABULARIES["kmer6"], runs, "kmer6"),
+        (VOCABULARIES["nucleotide"], runs, "vqdna"),
+        ("(hyperbolic CNN, HCNN-S, not pretrained)", others, "S"),
+    ):
+        scores = [
+            [
+                100 * run["test_matthews_correlation"]
+                for run in chosen
+                if (run["model"], run["config"]) == (model, config)
+            ]
+            for config in configs
+        ]
+        cells = [f"{statistics.mean(of):.1f} ± {statistics.stdev(of):.1f}" for of in scores]
+        mean = statistics.mean(map(statistics.mean, scores))
+        rows.append([name, *cells, f"{mean:.1f}", str(min(map(len, scores)))])
+    return rows
+
+
 def milliseconds(timing: dict[str, float]) -> str:
     """A median, in a unit that keeps it short."""
     value = timing["median_ms"]
@@ -243,6 +269,7 @@ def machines(root: Path) -> Rows:
 TABLES: dict[str, Callable[[Path], Rows]] = {
     "vocabularies": vocabularies,
     "language_models": language_models,
+    "vocabularies_fine_tuned": vocabularies_fine_tuned,
     "speed": speed,
     "memory": memory,
     "throughput": throughput,
