@@ -1,16 +1,14 @@
 """The tables of the results' page are those of the files beside it."""
 
-import importlib.util
 import json
 import shutil
 from pathlib import Path
 
 import pytest
+import report
+from report_vqdna import vocabularies
 
 ROOT = Path(__file__).parents[1]
-spec = importlib.util.spec_from_file_location("report", ROOT / "docs" / "tools" / "report.py")
-report = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(report)
 
 
 def tables_of(page: str) -> dict[str, str]:
@@ -44,8 +42,8 @@ def test_another_number_in_a_file_is_another_table(tmp_path):
     measured = json.loads(file.read_text())
     measured["models"]["robust"]["active_0"] = 12.34
     file.write_text(json.dumps(measured))
-    before = report.as_table(report.vocabularies(ROOT))
-    after = report.as_table(report.vocabularies(root))
+    before = report.as_table(vocabularies(ROOT))
+    after = report.as_table(vocabularies(root))
     assert before.replace("99.6, 98.7", "12.3, 98.7") == after != before
 
 
