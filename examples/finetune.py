@@ -22,7 +22,6 @@ docs/finetuning.md has the formats of tables and labels, and what the files of r
 """
 
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +32,7 @@ from hf_genomics.data.augmentation import ReverseComplementAugmentation
 from hf_genomics.data.collators import SequenceClassificationCollator, length_limit
 from hf_genomics.evaluation.classification import model_summary, score_splits, set_on_invalid
 from hf_genomics.evaluation.metrics import compute_classification_metrics
-from hf_genomics.evaluation.results import command_line, package_versions, write_results
+from hf_genomics.evaluation.results import source_commit, write_results
 from hf_genomics.training.arguments import DataArguments, ModelArguments, parse_arguments
 from hf_genomics.training.checkpoint_labels import with_labels_of
 from hf_genomics.training.checkpoints import checkpoint_to_resume
@@ -41,6 +40,7 @@ from hf_genomics.training.finetuning import build_model, data_summary, selection
 from hf_genomics.training.input_checks import check_sequences
 from hf_genomics.training.low_rank import merge_lora, with_lora
 from hf_genomics.training.processes import leave_process_group
+from hf_genomics.training.run_records import provenance, training_results
 from hf_genomics.training.trainer import GenomicsTrainer
 from hf_genomics.training.user_errors import user_errors_in_one_line
 
@@ -111,6 +111,7 @@ def train_and_report(
     model: Any = trainer.model
     training_args = trainer.args
     output_dir = Path(str(training_args.output_dir))
+    commit = source_commit()
     results = {}
     if training_args.do_train:
         trained = trainer.train(resume_from_checkpoint=checkpoint)
@@ -120,23 +121,17 @@ def train_and_report(
             trainer.model = trainer.model_wrapped = model
         trainer.save_model()  # the best epoch's: the Trainer has loaded it
         trainer.save_state()
-        results = {
-            "train_loss": trained.training_loss,
-            "train_seconds": trained.metrics["train_runtime"],  # since the last start
-            "resumed_from": checkpoint,
-            "epochs": trainer.state.epoch,
-            "steps": trainer.state.global_step,
+        results = training_results(trainer, trained, checkpoint) | {
             "best_step": trainer.state.best_global_step,
             "stopped_early": trainer.state.global_step < trainer.state.max_steps,
         }
     results |= model_summary(model) | {
         "rows": {split: len(rows) for split, rows in dataset.items()},
-        "model_arguments": asdict(model_args),
-        "data_arguments": asdict(data_args),
-        "seed": training_args.seed,
-        "num_processes": training_args.world_size,
-        "command": command_line(),
-        "versions": package_versions(),
+        **provenance(
+            training_args,
+            commit=commit,
+            arguments={"model_arguments": model_args, "data_arguments": data_args},
+        ),
     }
     results |= score_splits(trainer, dataset, ["validation"])
     if trainer.is_world_process_zero():  # whatever may happen to the test split

@@ -20,7 +20,6 @@ first start.
 """
 
 import sys
-from dataclasses import asdict
 from typing import Any
 
 from transformers import set_seed
@@ -28,18 +27,14 @@ from transformers import set_seed
 from hf_genomics import DNATokenizer
 from hf_genomics.data.alignment_collator import AlignmentCollator
 from hf_genomics.data.alignment_windows import AlignmentWindows
-from hf_genomics.evaluation.results import (
-    command_line,
-    package_versions,
-    source_commit,
-    write_results,
-)
+from hf_genomics.evaluation.results import source_commit, write_results
 from hf_genomics.training.alignment_loading import load_alignment
 from hf_genomics.training.checkpoints import checkpoint_to_resume
 from hf_genomics.training.phylogpn_arguments import SELECTION_METRIC, parse_phylogpn_arguments
 from hf_genomics.training.phylogpn_models import build_phylogpn, phylogpn_config
 from hf_genomics.training.phylogpn_trainer import PhyloGPNTrainer
 from hf_genomics.training.processes import leave_process_group
+from hf_genomics.training.run_records import provenance, training_results
 
 
 def main() -> None:
@@ -47,6 +42,7 @@ def main() -> None:
     output_dir = str(training_args.output_dir)
     checkpoint = checkpoint_to_resume(output_dir, training_args.resume_from_checkpoint)
     set_seed(training_args.seed)
+    commit = source_commit()
 
     config = phylogpn_config(model_args)
     alignment = load_alignment(
@@ -88,14 +84,8 @@ def main() -> None:
     trained = trainer.train(resume_from_checkpoint=checkpoint)
     trainer.save_model()  # the best checkpoint's: the Trainer has loaded it
     trainer.save_state()
-    results: dict[str, Any] = {
-        "train_loss": trained.training_loss,
-        "train_seconds": trained.metrics["train_runtime"],  # since the last start
-        "resumed_from": checkpoint,
-        "epochs": trainer.state.epoch,
-        "steps": trainer.state.global_step,
-        "best_step": trainer.state.best_global_step,
-    }
+    results = training_results(trainer, trained, checkpoint)
+    results["best_step"] = trainer.state.best_global_step
     if "validation" in windows:
         scores = trainer.predict(windows["validation"], metric_key_prefix="validation").metrics
         name = f"validation_{SELECTION_METRIC}"
@@ -106,13 +96,11 @@ def main() -> None:
         "held_out": data_args.held_out,
         "validation": data_args.validation,
         "num_leaves": alignment.phylogeny.num_leaves,
-        "model_arguments": asdict(model_args),
-        "data_arguments": asdict(data_args),
-        "seed": training_args.seed,
-        "num_processes": training_args.world_size,
-        "commit": source_commit(),
-        "command": command_line(),
-        "versions": package_versions(),
+        **provenance(
+            training_args,
+            commit=commit,
+            arguments={"model_arguments": model_args, "data_arguments": data_args},
+        ),
     }
     if trainer.is_world_process_zero():
         write_results(f"{output_dir}/all_results.json", results)

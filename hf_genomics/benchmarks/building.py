@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -64,11 +65,12 @@ def build_dataset(
     ):
         records: dict[str, Any] = {}
         checksums: dict[str, str] = {}
+        checksum = cache(sha256_of)  # configurations share their genome
         tasks = wanted_tasks(benchmark, place, configs, options)
         for task in bar(tasks, desc=f"Building {benchmark.SPEC.name}", leave=True):
             configuration = read_checked(benchmark, task, place, options)
             checksums |= _write_parquet(aside, configuration)
-            records[task.name] = describe(configuration)
+            records[task.name] = describe(configuration, checksum)
         provenance = {
             "origin": ORIGIN,
             "benchmark": benchmark.SPEC.name,

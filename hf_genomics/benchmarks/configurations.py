@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -100,8 +101,15 @@ def named_files(tables: SplitTables) -> dict[str, Path]:
     }
 
 
-def describe(configuration: Configuration) -> dict[str, Any]:
-    """The entry of the provenance file: counts, lengths, duplicates, checksums."""
+def describe(
+    configuration: Configuration, checksum: Callable[[Path], str] = sha256_of
+) -> dict[str, Any]:
+    """The entry of the provenance file: counts, lengths, duplicates, checksums.
+
+    Args:
+        configuration: what is described.
+        checksum: of a source; one that remembers serves configurations of the same genome.
+    """
     task, dataset = configuration.task, configuration.dataset
     sequences = {split: table_of(rows).column("sequence") for split, rows in dataset.items()}
     letters = {split: _other_letters(column) for split, column in sequences.items()}
@@ -114,7 +122,7 @@ def describe(configuration: Configuration) -> dict[str, Any]:
             split: content_digest(column_list(rows, "sequence"), column_list(rows, "label"))
             for split, rows in dataset.items()
         },
-        "sources": {name: sha256_of(path) for name, path in sorted(configuration.sources.items())},
+        "sources": {name: checksum(path) for name, path in sorted(configuration.sources.items())},
     }
     if configuration.counts:
         record["counts"] = configuration.counts

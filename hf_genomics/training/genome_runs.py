@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any
 
 from transformers import Trainer
 
-from hf_genomics.evaluation.results import command_line, package_versions, write_results
+from hf_genomics.evaluation.results import write_results
 from hf_genomics.training.genome_loading import Genomes
+from hf_genomics.training.run_records import provenance, training_results
 
 
 def train_and_record(
@@ -35,13 +35,7 @@ def train_and_record(
     trained = trainer.train(resume_from_checkpoint=checkpoint)
     trainer.save_model()
     trainer.save_state()
-    results: dict[str, Any] = {
-        "train_loss": trained.training_loss,
-        "train_seconds": trained.metrics["train_runtime"],  # since the last start
-        "resumed_from": checkpoint,
-        "epochs": trainer.state.epoch,
-        "steps": trainer.state.global_step,
-    }
+    results = training_results(trainer, trained, checkpoint)
     if windows.held_out is not None:
         results |= trainer.evaluate(metric_key_prefix="held_out")
     model: Any = trainer.accelerator.unwrap_model(trainer.model)
@@ -50,12 +44,7 @@ def train_and_record(
         "num_parameters": model.num_parameters(),
         "num_trained_parameters": model.num_parameters(only_trainable=True),
         **windows.summary(),
-        **{name: asdict(given) for name, given in arguments.items()},
-        "seed": training.seed,
-        "num_processes": training.world_size,
-        "commit": commit,
-        "command": command_line(),
-        "versions": package_versions(),
+        **provenance(training, commit=commit, arguments=arguments),
     }
     if trainer.is_world_process_zero():
         write_results(f"{training.output_dir}/all_results.json", results)

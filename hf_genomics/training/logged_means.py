@@ -28,8 +28,8 @@ class LoggedMeansTrainer(CompletePushTrainer):
     def batch_measures(
         self, inputs: Mapping[str, Tensor | Any], outputs: Any
     ) -> Mapping[str, Tensor | float]:
-        """What is logged of a training batch, by name; to be written by each trainer."""
-        raise NotImplementedError
+        """What is logged of a training batch, by name; nothing, until a trainer says more."""
+        return {}
 
     def compute_loss(
         self,

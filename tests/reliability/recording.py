@@ -100,6 +100,8 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 
 def pytest_configure(config: pytest.Config) -> None:
     pytest.raises = _recording_raises
+    # Replaced on purpose: the tests stay as they are, and each command is seen. That is an
+    # assignment to a method, which the type checker forbids.
     CliRunner.invoke = _recording_invoke  # type: ignore[method-assign]
 
 
@@ -112,6 +114,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Tests that kill say so in the file, by their marker or their name."""
     if config.getoption("bad_inputs"):
+        # `Item` has no function in its type, but every test of this suite is one.
         sources = [inspect.getsource(item.function) for item in items]  # type: ignore[attr-defined]
         items[:] = [
             item

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hf_genomics.data.progress import open_watched
+from hf_genomics.data.alignment_files import sha256_of
 
 MANIFEST = "manifest.jsonl"
 
@@ -129,7 +129,7 @@ class PartStore:
         for line in whole[1:]:
             entry = json.loads(line)
             file = self._file(entry["part"])
-            if file.exists() and _sha256(file) == entry["sha256"]:
+            if file.exists() and sha256_of(file) == entry["sha256"]:
                 self._parts[entry["part"]] = Part(file, entry["sha256"], entry["counts"])
         if len(whole) < len(lines):
             manifest.write_text("".join(whole), "utf-8")
@@ -142,16 +142,6 @@ class PartStore:
 
     def _file(self, number: int) -> Path:
         return self.folder / f"{number:08d}.part"
-
-
-def sha256_of(path: str | Path) -> str:
-    """SHA-256 of a file's content."""
-    return _sha256(Path(path))
-
-
-def _sha256(path: Path) -> str:
-    with open_watched(path) as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _differences(before: Any, now: Any, name: str = "") -> str:

@@ -15,11 +15,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from transformers.utils.logging import tqdm
 
+from hf_genomics.data.alignment_files import sha256_of
 from hf_genomics.data.indexed_genome import IndexedGenome, shortened
 from hf_genomics.data.progress import bars_shown
 from hf_genomics.evaluation.variant_effects.alleles import CODES, STATUSES, Status
 from hf_genomics.evaluation.variant_effects.region_reader import RegionSource
-from hf_genomics.evaluation.variant_effects.resume import PartStore, sha256_of
+from hf_genomics.evaluation.variant_effects.resume import PartStore
 from hf_genomics.evaluation.variant_effects.scorers import VariantScorer, load_model, scorer_of
 from hf_genomics.evaluation.variant_effects.scores import Floats
 from hf_genomics.evaluation.variant_effects.sources import Block, Source, open_source

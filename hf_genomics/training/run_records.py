@@ -1,0 +1,46 @@
+"""What the record of every training says: how far it came, and what it was made by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from transformers import Trainer, TrainingArguments
+from transformers.trainer_utils import TrainOutput
+
+from hf_genomics.evaluation.results import command_line, package_versions
+
+
+def training_results(
+    trainer: Trainer, trained: TrainOutput, checkpoint: str | None
+) -> dict[str, Any]:
+    """Loss, time and length of a training that went on from `checkpoint`, or began."""
+    return {
+        "train_loss": trained.training_loss,
+        "train_seconds": trained.metrics["train_runtime"],  # since the last start
+        "resumed_from": checkpoint,
+        "epochs": trainer.state.epoch,
+        "steps": trainer.state.global_step,
+    }
+
+
+def provenance(
+    training: TrainingArguments, *, commit: str | None, arguments: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Arguments, seed, code and libraries of a run.
+
+    Args:
+        training: of the `Trainer`.
+        commit: of the code that runs: asked for before training, for what is checked out at the end
+            may be another.
+        arguments: dataclasses of the command line by the name that they are recorded by.
+    """
+    return {
+        **{name: asdict(given) for name, given in arguments.items()},
+        "seed": training.seed,
+        "num_processes": training.world_size,
+        "commit": commit,
+        "command": command_line(),
+        "versions": package_versions(),
+    }
