@@ -10,7 +10,8 @@ Two processes on the CPU through accelerate:
     ACCELERATE_USE_CPU=true accelerate launch --multi_gpu --num_processes 2 examples/finetune.py ...
 
 The epoch with the best validation score is kept, and the test split is predicted once, with its
-weights. Model, tokenizer, trainer_state.json and all_results.json are written to --output_dir.
+weights. Model, tokenizer, trainer_state.json, all_results.json and test_predictions.parquet (row,
+label and logits of every test row) are written to --output_dir.
 A killed run goes on, to the same weights, when its command is repeated with
 --resume_from_checkpoint true, which also serves the first start: where there is no checkpoint,
 training begins anew. The resumed run must have the same arguments and number of processes.
@@ -136,7 +137,7 @@ def train_and_report(
     results |= score_splits(trainer, dataset, ["validation"])
     if trainer.is_world_process_zero():  # whatever may happen to the test split
         write_results(output_dir / "validation_results.json", results)
-    results |= score_splits(trainer, dataset, ["test"])
+    results |= score_splits(trainer, dataset, ["test"], predictions_folder=output_dir)
 
     if trainer.is_world_process_zero():
         write_results(output_dir / "all_results.json", results)

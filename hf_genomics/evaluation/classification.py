@@ -20,17 +20,25 @@ from transformers import (
 
 from hf_genomics.data.collators import SequenceClassificationCollator, length_limit
 from hf_genomics.evaluation.metrics import MULTI_LABEL_THRESHOLD, require_finite, sigmoid, softmax
+from hf_genomics.evaluation.predictions import write_predictions
 
 logger = logging.getLogger(__name__)
 
 LABEL_SEPARATOR = ";"  # between the names of several predicted labels of one sequence
 
 
-def score_splits(trainer: Trainer, dataset: DatasetDict, splits: Iterable[str]) -> dict[str, float]:
+def score_splits(
+    trainer: Trainer,
+    dataset: DatasetDict,
+    splits: Iterable[str],
+    *,
+    predictions_folder: str | Path | None = None,
+) -> dict[str, float]:
     """One result row: `<split>_loss` and `<split>_<metric>` of the trainer's model, as it is now.
 
     Splits that `dataset` does not have are left out. Each is predicted once. A classifier that
-    predicts one class for all rows of a split is reported by a warning.
+    predicts one class for all rows of a split is reported by a warning. With `predictions_folder`
+    the first process leaves the logits there, in `<split>_predictions.parquet`.
     """
     row: dict[str, float] = {}
     for split in splits:
@@ -39,7 +47,12 @@ def score_splits(trainer: Trainer, dataset: DatasetDict, splits: Iterable[str]) 
             # the metrics of training.
             output = trainer.predict(dataset[split], metric_key_prefix=split)
             metrics = output.metrics or {}
-            _warn_of_one_class(output.predictions, output.label_ids, split)
+            logits = output.predictions
+            logits = np.asarray(logits[0] if isinstance(logits, tuple) else logits)
+            _warn_of_one_class(logits, output.label_ids, split)
+            if predictions_folder is not None and trainer.is_world_process_zero():
+                file = Path(predictions_folder) / f"{split}_predictions.parquet"
+                write_predictions(file, logits, output.label_ids)
             speed = ("_runtime", "_per_second", "_preparation_time")
             row |= {key: value for key, value in metrics.items() if not key.endswith(speed)}
     return row
@@ -82,8 +95,7 @@ def set_on_invalid(tokenizer: Any, on_invalid: str | None) -> None:
     tokenizer.init_kwargs["on_invalid"] = on_invalid  # so that it is saved
 
 
-def _warn_of_one_class(predictions: Any, labels: Any, split: str) -> None:
-    logits = np.asarray(predictions[0] if isinstance(predictions, tuple) else predictions)
+def _warn_of_one_class(logits: Any, labels: Any, split: str) -> None:
     if labels is None or not np.issubdtype(np.asarray(labels).dtype, np.integer):
         return
     predicted = np.unique(logits.argmax(-1))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+import torch
 from transformers import Trainer, TrainingArguments
 from transformers.trainer_utils import TrainOutput
 
@@ -28,7 +30,7 @@ def training_results(
 def provenance(
     training: TrainingArguments, *, commit: str | None, arguments: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Arguments, seed, code and libraries of a run.
+    """Arguments, seed, code, libraries and hardware of a run.
 
     Args:
         training: of the `Trainer`.
@@ -43,4 +45,11 @@ def provenance(
         "commit": commit,
         "command": command_line(),
         "versions": package_versions(),
+        "hardware": _hardware(training.device),
     }
+
+
+def _hardware(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{platform.machine()} {device.type.upper()}, {torch.get_num_threads()} threads"

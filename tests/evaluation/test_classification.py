@@ -1,6 +1,7 @@
 """Predictions of a model as columns of a table."""
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import torch
 from transformers.trainer_utils import PredictionOutput
@@ -122,8 +123,12 @@ def test_a_folder_and_an_id_of_the_hub_are_models(tmp_path):
 class OneClass:
     """A trainer whose model says class 1 of everything."""
 
-    def __init__(self, labels):
+    def __init__(self, labels, first=True):
         self.labels = np.array(labels)
+        self.first = first
+
+    def is_world_process_zero(self):
+        return self.first
 
     def predict(self, rows, metric_key_prefix):
         logits = np.tile([0.0, 1.0], (len(self.labels), 1))
@@ -139,6 +144,16 @@ def test_a_model_that_says_one_class_of_everything_is_reported(caplog):
 def test_one_class_is_right_where_there_is_no_other(caplog, labels):
     score_splits(OneClass(labels), {"test": None}, ["test"])
     assert caplog.text == ""
+
+
+def test_the_first_process_keeps_the_logits_of_a_split(tmp_path):
+    for first in (False, True):
+        trainer = OneClass([0, 1, 1], first)
+        score_splits(trainer, {"test": None}, ["validation", "test"], predictions_folder=tmp_path)
+        names = [path.name for path in tmp_path.iterdir()]
+        assert names == (["test_predictions.parquet"] if first else [])
+    table = pq.read_table(tmp_path / "test_predictions.parquet").to_pydict()
+    assert table == {"row": [0, 1, 2], "label": [0, 1, 1], "logits": [[0.0, 1.0]] * 3}
 
 
 def test_the_summary_counts_every_parameter():

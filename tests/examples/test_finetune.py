@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -120,6 +121,26 @@ def test_a_run_leaves_a_model_and_its_results(uninterrupted):
     assert_equal_weights(best, load_file(uninterrupted / "model.safetensors"))
 
 
+def labels_of(file):
+    return [int(line.rsplit(",", 1)[1]) for line in file.read_text().splitlines()[1:]]
+
+
+def assert_predictions_are_of_the_test_rows(output, data):
+    table = pq.read_table(output / "test_predictions.parquet").to_pydict()
+    labels = labels_of(data / "test.csv")
+    assert table["row"] == list(range(len(labels)))
+    assert table["label"] == labels
+    predicted = [logits.index(max(logits)) for logits in table["logits"]]
+    right = sum(x == y for x, y in zip(predicted, labels, strict=True))
+    results = json.loads((output / "all_results.json").read_text())
+    assert right / len(labels) == pytest.approx(results["test_accuracy"])
+
+
+@pytest.mark.slow
+def test_a_run_leaves_its_test_predictions(data, uninterrupted):
+    assert_predictions_are_of_the_test_rows(uninterrupted, data)
+
+
 @pytest.mark.slow
 def test_a_killed_run_goes_on_to_the_same_weights(data, uninterrupted, tmp_path):
     step = random.SystemRandom().randrange(SAVE_STEPS + 1, STEPS)
@@ -147,7 +168,7 @@ def test_two_processes_of_torchrun_share_the_rows(data, tmp_path):
     assert results["num_processes"] == 2
     assert results["steps"] == 6
     assert results["epochs"] == 1.0  # 6 steps of 2 x 8 are the 96 rows
-    assert results["test_accuracy"] * 32 % 1 == 0  # every test row once
+    assert_predictions_are_of_the_test_rows(output, data)  # every test row once, in their order
 
 
 @pytest.mark.slow
