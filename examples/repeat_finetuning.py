@@ -9,8 +9,9 @@ A model is NAME=CONFIG_OVERRIDES, as examples/finetune.py takes them, or, by --m
 NAME=FOLDER of a trained one to start from. Every run is that script in a
 process of its own, in a folder of its own; a run that is done is not repeated, so the command goes
 on where it was stopped. `--report` names the two files that are written at the end: every run's
-scores, command and commit as .json, mean and standard deviation over the seeds as .md. What follows
-`--` goes to examples/finetune.py as it is.
+scores, command, commit and predicted test classes (packed, with the true ones of each data set) as
+.json, mean and standard deviation over the seeds as .md. What follows `--` goes to
+examples/finetune.py as it is.
 """
 
 import argparse
@@ -24,6 +25,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
+
+from hf_genomics.evaluation.predictions import PackedClasses, read_classes
+from hf_genomics.evaluation.results import source_commit
 
 FINETUNE = Path(__file__).with_name("finetune.py")
 
@@ -104,7 +108,7 @@ def parse_arguments(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     )
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
     parser.add_argument("--output_dir", required=True, help="one folder per run in here")
-    parser.add_argument("--report", help="PATH of PATH.json and PATH.md")
+    parser.add_argument("--report", help="PATH of PATH.json and PATH.md, or PATH.json alone")
     parser.add_argument(
         "--report_only", action="store_true", help="start no run, report those that are done"
     )
@@ -116,7 +120,7 @@ def finish(run: Run, dataset_name: str, root: Path, extra: list[str]) -> bool:
     folder = run.folder(root)
     if not is_done(run, root):
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "commit.txt").write_text(commit())
+        (folder / "commit.txt").write_text(source_commit() or "unknown")
         with open(folder / "log.txt", "a") as log:
             subprocess.run(run.command(dataset_name, root, extra), stdout=log, stderr=log)
     done = is_done(run, root)
@@ -129,14 +133,6 @@ def is_done(run: Run, root: Path) -> bool:
     return (run.folder(root) / "all_results.json").exists()
 
 
-def commit() -> str:
-    """The commit of this checkout, with "+" if files that git tracks were changed since."""
-    git = ["git", "-C", str(FINETUNE.parent)]
-    head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True)
-    changed = subprocess.run([*git, "diff", "--quiet", "HEAD"], capture_output=True)
-    return head.stdout.strip() + ("+" if changed.returncode else "")
-
-
 # What a report keeps of a run; the rest of all_results.json names files of this machine.
 KEPT = (
     "seed",
@@ -147,14 +143,18 @@ KEPT = (
     "train_loss",
     "num_parameters",
     "versions",
+    "hardware",
 )
 
 
 def read(run: Run, root: Path) -> dict:
-    """Identity, commit, numbers and versions of a run that is done."""
+    """Identity, commit, numbers and versions of a run that is done; its predicted test classes."""
     folder = run.folder(root)
     results = json.loads((folder / "all_results.json").read_text())
     scores = {name: x for name, x in results.items() if name.startswith(("validation_", "test_"))}
+    classes = classes_of(run, root)
+    if classes is not None:
+        scores["test_predictions"] = classes[0]
     return {
         "model": run.model,
         "config_overrides": run.config_overrides,
@@ -166,19 +166,45 @@ def read(run: Run, root: Path) -> dict:
     }
 
 
+def classes_of(run: Run, root: Path) -> tuple[PackedClasses, PackedClasses] | None:
+    """Predicted and true classes of the test rows; None for older runs, which did not keep them."""
+    file = run.folder(root) / "test_predictions.parquet"
+    return read_classes(file) if file.exists() else None
+
+
+def test_labels(runs: list[Run], root: Path) -> dict[str, PackedClasses]:
+    """The true classes of each data set's test rows, the same for all runs.
+
+    Raises:
+        SystemExit: Two runs were tested on other rows.
+    """
+    labels: dict[str, PackedClasses] = {}
+    for run in runs:
+        classes = classes_of(run, root)
+        if classes is not None and labels.setdefault(run.config, classes[1]) != classes[1]:
+            sys.exit(
+                f"the test rows of {run.folder(root)} are not those of the other runs on "
+                f"{run.config}; repeat it with the same data, or report it by itself."
+            )
+    return labels
+
+
 def write_report(runs: list[Run], root: Path, report: Path) -> None:
     """Every run's numbers as JSON, and the table of means and standard deviations as Markdown."""
     rows = [read(run, root) for run in runs]
+    hardware = dict.fromkeys(row.get("hardware", f"{platform.machine()} CPU") for row in rows)
     document = {
         "command": shlex.join(["python", *sys.argv]),
-        "hardware": f"{platform.machine()} CPU",
+        "hardware": ", ".join(hardware),
+        "test_labels": test_labels(runs, root),
         "runs": rows,
     }
     report.parent.mkdir(parents=True, exist_ok=True)
-    for path, text in (
-        (report.with_suffix(".json"), json.dumps(document, indent=1)),
-        (report.with_suffix(".md"), table(rows)),
-    ):
+    texts = {".json": json.dumps(document, indent=1), ".md": table(rows)}
+    if report.suffix == ".json":
+        del texts[".md"]
+    for suffix, text in texts.items():
+        path = report.with_suffix(suffix)
         aside = path.with_name(f".{path.name}.partial")
         aside.write_text(text + "\n")
         aside.replace(path)
