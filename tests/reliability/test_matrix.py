@@ -43,6 +43,9 @@ def language_model():
 MODELS = {
     "hyperbolic_cnn": hyperbolic,
     "hyperbolic_cnn_multi": lambda: hyperbolic(multi_curvature=True, head="centroid"),
+    "hyperbolic_cnn_residual": lambda: hyperbolic(
+        block="residual", batch_norm="tangent", head="parts", reverse_complement="average"
+    ),
     "hyperbolic_cnn_euclidean": lambda: hyperbolic(geometry="euclidean"),
     "phylogpn": phylogpn,
     "phylogpn_group_norm": lambda: phylogpn(norm="group_norm", tie_norm_symmetry=False),

@@ -7,7 +7,9 @@ from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 
 GEOMETRIES = ("lorentz", "euclidean")
-HEADS = ("flatten", "centroid")
+BLOCKS = ("plain", "residual")
+BATCH_NORMS = ("lorentz", "tangent")
+HEADS = ("flatten", "centroid", "parts")
 REVERSE_COMPLEMENTS = (None, "average")
 
 
@@ -25,13 +27,26 @@ class HyperbolicCNNConfig(PreTrainedConfig):
             block and one for the head.
         num_channels: width of a feature, counted as in the official code: one time component and
             `num_channels - 1` space components (all `num_channels` are free in the Euclidean twin).
-        embedding_dim: width of the pooled embedding, counted in the same way.
-        num_layers: number of blocks of two convolutions each.
+        embedding_dim: width of the embedding, counted in the same way; `None` for no linear layer
+            and no ReLU between the points that the head joins and the classifier: the joined point
+            is the embedding, see `embedding_width`.
+        num_layers: number of blocks.
         kernel_size: width of every convolution in bases, odd.
+        block: `"plain"` is the paper's: two convolutions, each followed by its norm. `"residual"`
+            is one convolution that follows its norm, with a dilation of `2^i` in the i-th block,
+            on features that a wide first convolution (the stem) makes and each block adds to.
+        stem_kernel_size: width of the stem in bases, odd; not used by `"plain"` blocks.
+        batch_norm: `"lorentz"` is the paper's, with one scale for all directions; `"tangent"` has
+            one for every channel, in the tangent space at the origin. Not used by the twin.
         max_length: number of positions the `"flatten"` head reads; shorter input is padded with
             the origin, longer input is an error. Not used by the `"centroid"` head.
         head: `"flatten"` keeps the position of every feature (the paper's); `"centroid"` takes the
-            Lorentz centroid over the positions of a sequence, for any length.
+            Lorentz centroid over the positions of a sequence, for any length; `"parts"` joins that
+            centroid, the maximum of every channel and the centroids of `num_parts` equal parts of
+            the sequence, also for any length.
+        num_parts: see `head`.
+        dropout: share of the embedding's components that are set to 0 before the classifier while
+            training.
         initial_curvature: k of every layer before training.
         learnable_curvature: whether k is trained.
         max_radius: largest distance from the origin, in units of sqrt(k), to which an exponential
@@ -44,7 +59,9 @@ class HyperbolicCNNConfig(PreTrainedConfig):
         batch_norm_eps: added to the spread of a batch norm.
         batch_norm_momentum: weight of the newest batch in the running statistics.
         initializer_range: convolution and linear weights of the Lorentz layers start uniform in
-            `[-initializer_range, initializer_range]`.
+            `[-initializer_range, initializer_range]` with `"plain"` blocks. With `"residual"`
+            blocks either geometry starts with the same ones (He et al. 2015), and with time weights
+            of 0.
         vocab_size: number of token ids accepted. Ids 0 to 4 are A, C, G, T, N; every other id is
             embedded at the origin, as padding is.
         pad_token_id: id of a padded position.
@@ -61,11 +78,16 @@ class HyperbolicCNNConfig(PreTrainedConfig):
     geometry: str = "lorentz"
     multi_curvature: bool = False
     num_channels: int = 32
-    embedding_dim: int = 528
+    embedding_dim: int | None = 528
     num_layers: int = 3
     kernel_size: int = 9
+    block: str = "plain"
+    stem_kernel_size: int = 15
+    batch_norm: str = "lorentz"
     max_length: int | None = 512
     head: str = "flatten"
+    num_parts: int = 8
+    dropout: float | int = 0.0
     initial_curvature: float | int = 1.0
     learnable_curvature: bool = True
     max_radius: float | int = 10.0
@@ -91,6 +113,8 @@ class HyperbolicCNNConfig(PreTrainedConfig):
     def validate_choices(self) -> None:
         for field, allowed in (
             ("geometry", GEOMETRIES),
+            ("block", BLOCKS),
+            ("batch_norm", BATCH_NORMS),
             ("head", HEADS),
             ("reverse_complement", REVERSE_COMPLEMENTS),
         ):
@@ -99,17 +123,21 @@ class HyperbolicCNNConfig(PreTrainedConfig):
 
     def validate_sizes(self) -> None:
         minima = {"num_channels": 2, "embedding_dim": 2, "num_layers": 1, "kernel_size": 1}
-        for field, minimum in (minima | {"vocab_size": 5}).items():
+        minima |= {"stem_kernel_size": 1, "num_parts": 1, "vocab_size": 5}
+        for field, minimum in minima.items():
+            if field == "embedding_dim" and self.embedding_dim is None:
+                continue
             if getattr(self, field) < minimum:
                 raise ValueError(f"{field} must be at least {minimum}, got {getattr(self, field)}.")
-        if self.kernel_size % 2 == 0:
-            raise ValueError(
-                f"kernel_size must be odd to keep the sequence length, got {self.kernel_size}."
-            )
+        for field in ("kernel_size", "stem_kernel_size"):
+            if getattr(self, field) % 2 == 0:
+                raise ValueError(
+                    f"{field} must be odd to keep the sequence length, got {getattr(self, field)}."
+                )
         if self.head == "flatten" and (self.max_length is None or self.max_length < 1):
             raise ValueError(
                 f"head='flatten' needs max_length, the number of positions it reads, got "
-                f"{self.max_length}; pass max_length, or head='centroid' for any length."
+                f"{self.max_length}; pass max_length, or head='centroid' or 'parts' for any length."
             )
 
     def validate_geometry(self) -> None:
@@ -118,10 +146,28 @@ class HyperbolicCNNConfig(PreTrainedConfig):
                 raise ValueError(
                     f"{field} must be positive and finite, got {getattr(self, field)}."
                 )
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout must lie in [0, 1), got {self.dropout}.")
         if not 0 <= self.batch_norm_momentum <= 1:
             raise ValueError(
                 f"batch_norm_momentum must lie in [0, 1], got {self.batch_norm_momentum}."
             )
+
+    @property
+    def joined_points(self) -> int:
+        """Number of points that the head joins into one."""
+        if self.head == "flatten":
+            assert self.max_length is not None  # by validation
+            return self.max_length
+        return self.num_parts + 2 if self.head == "parts" else 1
+
+    @property
+    def embedding_width(self) -> int:
+        """Width E of `pooler_output`: `embedding_dim`, or that of the joined point."""
+        if self.embedding_dim is not None:
+            return self.embedding_dim
+        time = int(self.geometry == "lorentz")
+        return (self.num_channels - time) * self.joined_points + time
 
     @property
     def num_curvatures(self) -> int:

@@ -29,7 +29,8 @@ class EuclideanConv1d(nn.Conv1d):
         in_channels, out_channels: channels in and out.
         kernel_size: odd width.
         stride: step between windows.
-        padding: zeros on either side; half the width by default.
+        padding: zeros on either side; by default half of what a window spans.
+        dilation: distance between the positions of a window.
         options: as for `nn.Conv1d`.
     """
 
@@ -40,11 +41,15 @@ class EuclideanConv1d(nn.Conv1d):
         kernel_size: int | tuple[int],
         stride: int | tuple[int] = 1,
         padding: int | tuple[int] | None = None,
+        dilation: int | tuple[int] = 1,
         **options: Any,
     ):
         if padding is None:
-            padding = (kernel_size if isinstance(kernel_size, int) else kernel_size[0]) // 2
-        super().__init__(in_channels, out_channels, kernel_size, stride, padding, **options)
+            width, step = (x if isinstance(x, int) else x[0] for x in (kernel_size, dilation))
+            padding = step * (width // 2)
+        super().__init__(
+            in_channels, out_channels, kernel_size, stride, padding, dilation, **options
+        )
 
     def forward(self, x: Tensor, squared: Tensor | None = None, k: Tensor | None = None) -> Tensor:
         """`(B, in_channels, L)` to `(B, out_channels, L)`."""
@@ -98,29 +103,33 @@ class EuclideanBatchNorm(nn.Module):
             `(B, C, L)`, and the batch's mean and unbiased variance, `(C,)` each, in training mode.
         """
         with torch.autocast(y.device.type, enabled=False):
-            weight, bias = self.weight.to(y.dtype), self.bias.to(y.dtype)
-            statistics = None
-            if not self.training:
-                mean, var = self.running_mean.to(y.dtype), self.running_var.to(y.dtype)
-                out = F.batch_norm(y, mean, var, weight, bias, False, 0.0, self.eps)
-            elif mask is None:
-                out, mean, inverse_std = torch.native_batch_norm(
-                    y, weight, bias, None, None, True, 0.0, self.eps
-                )
-                positions = y.shape[0] * y.shape[2]
-                var = inverse_std**-2 - self.eps
-                statistics = (mean, var * (positions / max(positions - 1, 1)))
-            else:
-                count = mask.sum()
-                mean = (y * mask).sum((0, 2)) / count.clamp_min(1)
-                centred = (y - mean[:, None]) * mask
-                var = (centred * centred).sum((0, 2)) / count.clamp_min(1)
-                out = centred * (weight * (var + self.eps).rsqrt())[:, None] + bias[:, None]
-                statistics = (mean, var * (count / (count - 1).clamp_min(1)))
+            out, statistics = self.normalize(y, mask)
             if residual is not None:
                 out = out + residual
             out = F.relu(out)
             return (out if mask is None else out * mask), statistics
+
+    def normalize(
+        self, y: Tensor, mask: Tensor | None
+    ) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
+        """The normalised features alone, any value at padding, and the batch's statistics."""
+        weight, bias = self.weight.to(y.dtype), self.bias.to(y.dtype)
+        if not self.training:
+            mean, var = self.running_mean.to(y.dtype), self.running_var.to(y.dtype)
+            return F.batch_norm(y, mean, var, weight, bias, False, 0.0, self.eps), None
+        if mask is None:
+            out, mean, inverse_std = torch.native_batch_norm(
+                y, weight, bias, None, None, True, 0.0, self.eps
+            )
+            positions = y.shape[0] * y.shape[2]
+            var = inverse_std**-2 - self.eps
+            return out, (mean, var * (positions / max(positions - 1, 1)))
+        count = mask.sum()
+        mean = (y * mask).sum((0, 2)) / count.clamp_min(1)
+        centred = (y - mean[:, None]) * mask
+        var = (centred * centred).sum((0, 2)) / count.clamp_min(1)
+        out = centred * (weight * (var + self.eps).rsqrt())[:, None] + bias[:, None]
+        return out, (mean, var * (count / (count - 1).clamp_min(1)))
 
     @torch.no_grad()
     def update_running_statistics_(

@@ -71,6 +71,24 @@ class AddRankOne(torch.autograd.Function):
         return gradient, outer_sum(gradient, t)[0], inner(w[None], gradient)
 
 
+class ScalePositions(torch.autograd.Function):
+    """`x` times one factor per position: `(B, C, L)` and `(B, 1, L)` to `(B, C, L)`."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, factors: Tensor) -> Tensor:
+        ctx.save_for_backward(x, factors)
+        return x * factors
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        x, factors = ctx.saved_tensors
+        d_factors = torch.empty_like(factors)
+        for i in batch_slices(x):
+            torch.sum(gradient[i] * x[i], 1, keepdim=True, out=d_factors[i])
+        return gradient * factors, d_factors
+
+
 class BatchNormReLU(torch.autograd.Function):
     """Lorentz batch norm, residual, ReLU and mask; the twin is `LorentzBatchNorm.formula`.
 

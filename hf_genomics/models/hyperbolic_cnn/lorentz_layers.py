@@ -52,12 +52,16 @@ class LorentzConv1d(nn.Module):
         in_channels: space components in.
         out_channels: space components out.
         kernel_size: odd window width K; the length is kept.
+        dilation: distance between the positions of a window.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int):
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, dilation: int = 1):
         super().__init__()
-        self.kernel_size = kernel_size
-        self.space = nn.Conv1d(in_channels, out_channels, kernel_size, padding=kernel_size // 2)
+        self.kernel_size, self.dilation = kernel_size, dilation
+        self.padding = dilation * (kernel_size // 2)
+        self.space = nn.Conv1d(
+            in_channels, out_channels, kernel_size, padding=self.padding, dilation=dilation
+        )
         self.time_weight = nn.Parameter(torch.empty(out_channels))
 
     def forward(self, x: Tensor, squared: Tensor, k: Tensor) -> Tensor:
@@ -74,7 +78,11 @@ class LorentzConv1d(nn.Module):
         y = self.space(x.to(self.space.weight.dtype)).to(x.dtype)
         with torch.autocast(x.device.type, enabled=False):
             K = self.kernel_size
-            windows = F.avg_pool1d(squared, K, stride=1, padding=K // 2) * K
+            if self.dilation == 1:
+                windows = F.avg_pool1d(squared, K, stride=1, padding=self.padding) * K
+            else:
+                ones = squared.new_ones(1, 1, K)
+                windows = F.conv1d(squared, ones, padding=self.padding, dilation=self.dilation)
             w, t = self.time_weight.to(x.dtype), (k + windows).sqrt()
             if torch.compiler.is_compiling():
                 return torch.addcmul(y, w[:, None], t)

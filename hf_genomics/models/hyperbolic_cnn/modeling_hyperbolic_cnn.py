@@ -1,8 +1,8 @@
 """Hyperbolic CNN for DNA classification (HGE, Khan et al., ICLR 2025, arXiv 2507.21648).
 
-Blocks of two Lorentz convolutions with Lorentz batch norm and ReLU, a Lorentz linear layer on the
-features of the whole sequence, and Lorentz multinomial logistic regression. With
-`geometry="euclidean"` the same graph in flat space: the baseline twin.
+Blocks of Lorentz convolutions with batch norm and ReLU, a Lorentz linear layer on the features of
+the whole sequence, and Lorentz multinomial logistic regression. With `geometry="euclidean"` the
+same graph in flat space: the baseline twin.
 
 Legend: B batch, L positions, C channels as the configuration counts them (time component included),
 E embedding width counted alike, N labels.
@@ -19,19 +19,18 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers import initialization as init
-from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.modeling_outputs import BaseModelOutputWithPooling, SequenceClassifierOutput
 from transformers.utils import can_return_tuple
 
+from .blocks import NUM_BASES, HyperbolicCNNBlock, HyperbolicCNNResidualBlock
 from .configuration_hyperbolic_cnn import HyperbolicCNNConfig
 from .euclidean_layers import EuclideanBatchNorm, EuclideanConv1d, EuclideanLinear
 from .lorentz import add_time, centroid, change_curvature_scale, squared_norm
 from .lorentz_batch_norm import LorentzBatchNorm
-from .lorentz_functions import SquaredNorm
 from .lorentz_layers import LorentzConv1d, LorentzLinear, LorentzMLR
+from .pooling import HyperbolicCNNPooler
 from .remote_code import code_files, save_complete
 
-NUM_BASES = 5  # A, C, G, T, N: the space components of an embedded position
 COMPLEMENT = (3, 2, 1, 0, 4)
 
 
@@ -68,103 +67,6 @@ class HyperbolicCNNCurvature(nn.Module):
         return k[i] if len(k) > 1 else k[0]
 
 
-class HyperbolicCNNConvLayer(nn.Module):
-    """Convolution, batch norm, residual, ReLU."""
-
-    def __init__(self, config: HyperbolicCNNConfig, in_channels: int, out_channels: int):
-        super().__init__()
-        lorentz = config.geometry == "lorentz"
-        conv, norm = (
-            (LorentzConv1d, LorentzBatchNorm) if lorentz else (EuclideanConv1d, EuclideanBatchNorm)
-        )
-        self.conv = conv(in_channels, out_channels, config.kernel_size)
-        self.norm = norm(
-            out_channels,
-            eps=config.batch_norm_eps,
-            momentum=config.batch_norm_momentum,
-            max_radius=config.max_radius,
-        )
-
-    def forward(
-        self,
-        x: Tensor,
-        squared: Tensor | None,
-        k: Tensor | None,
-        mask: Tensor | None,
-        residual: Tensor | None,
-    ) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
-        return self.norm(self.conv(x, squared, k), k, mask, residual)
-
-
-class HyperbolicCNNBlock(GradientCheckpointingLayer):
-    """Two convolution layers; all blocks but the first add their input before the last ReLU."""
-
-    def __init__(self, config: HyperbolicCNNConfig, index: int):
-        super().__init__()
-        time = int(config.geometry == "lorentz")
-        width = config.num_channels - time
-        self.residual = index > 0
-        self.lorentz = config.geometry == "lorentz"
-        self.layers = nn.ModuleList(
-            HyperbolicCNNConvLayer(config, in_channels, width)
-            for in_channels in (width if self.residual else NUM_BASES, width)
-        )
-
-    def forward(
-        self, x: Tensor, k: Tensor | None, mask: Tensor | None
-    ) -> tuple[Tensor, list[tuple[Tensor, Tensor] | None]]:
-        """Features `(B, width, L)` to features, with the batch statistics of the two norms.
-
-        The statistics are returned and not kept, because gradient checkpointing runs `forward`
-        twice: see [`update_running_statistics_`].
-        """
-        first, second = self.layers
-        y, first_statistics = first(x, self._squared(x), k, mask, None)
-        y, second_statistics = second(y, self._squared(y), k, mask, x if self.residual else None)
-        return y, [first_statistics, second_statistics]
-
-    def _squared(self, x: Tensor) -> Tensor | None:
-        if not self.lorentz:
-            return None
-        return squared_norm(x) if torch.compiler.is_compiling() else SquaredNorm.apply(x)
-
-    def update_running_statistics_(
-        self, statistics: list[tuple[Tensor, Tensor]], k: Tensor | None
-    ) -> None:
-        """Moves the running statistics of the norms towards those of a batch."""
-        for layer, batch_statistics in zip(self.layers, statistics, strict=True):
-            layer.norm.update_running_statistics_(*batch_statistics, k)
-
-
-class HyperbolicCNNPooler(nn.Module):
-    """From the features of all positions to one embedding: flatten or centroid, linear, ReLU.
-
-    Flattening is Lorentz direct concatenation of `max_length` points: the space components of all,
-    with the time component `sqrt(k + sum_i |x_i|^2)`, which is on the hyperboloid for every k.
-    """
-
-    def __init__(self, config: HyperbolicCNNConfig):
-        super().__init__()
-        self.lorentz = config.geometry == "lorentz"
-        self.max_length = config.max_length if config.head == "flatten" else None
-        time = int(self.lorentz)
-        width = config.num_channels - time
-        linear = LorentzLinear if self.lorentz else EuclideanLinear
-        self.linear = linear(width * (self.max_length or 1), config.embedding_dim - time)
-
-    def forward(self, x: Tensor, mask: Tensor | None, k: Tensor | None) -> Tensor:
-        """Features `(B, width, L)` and mask `(B, 1, L)` to embeddings `(B, E)` without time."""
-        if self.max_length is not None:
-            pooled = F.pad(x, (0, self.max_length - x.shape[2])).flatten(1)
-        elif self.lorentz:
-            pooled = centroid(x, mask, k=k, dim=1, over=2)
-        elif mask is None:
-            pooled = x.mean(2)
-        else:
-            pooled = (x * mask).sum(2) / mask.sum(2).clamp_min(1)
-        return F.relu(self.linear(pooled, k))
-
-
 class HyperbolicCNNPreTrainedModel(PreTrainedModel):
     """Initialisation, loading, saving, and the public face of the geometry."""
 
@@ -175,7 +77,7 @@ class HyperbolicCNNPreTrainedModel(PreTrainedModel):
     supports_gradient_checkpointing = True
     # Trainer must divide the loss by the accumulation steps: it is a mean over the batch
     accepts_loss_kwargs = False
-    _no_split_modules = ["HyperbolicCNNBlock"]
+    _no_split_modules = ["HyperbolicCNNBlock", "HyperbolicCNNResidualBlock"]
     # norms, curvature and classifier work in float32: points reach squared norms of 1e8
     _keep_in_fp32_modules_strict = ["norm"]
 
@@ -183,6 +85,12 @@ class HyperbolicCNNPreTrainedModel(PreTrainedModel):
         bound = self.config.initializer_range
         if isinstance(module, HyperbolicCNNCurvature):
             init.zeros_(module.raw_curvature)
+        elif self.config.block == "residual" and isinstance(module, CONVOLUTIONS_AND_LINEAR):
+            space = getattr(module, "space", module)
+            init.kaiming_normal_(space.weight, nonlinearity="relu")
+            init.zeros_(space.bias)
+            if space is not module:
+                init.zeros_(module.time_weight)
         elif isinstance(module, LorentzConv1d | LorentzLinear):
             init.uniform_(module.space.weight, -bound, bound)
             init.uniform_(module.time_weight, -bound, bound)
@@ -254,16 +162,10 @@ class HyperbolicCNNPreTrainedModel(PreTrainedModel):
         if self.config.geometry == "euclidean":
             return
         for name, module in self.named_modules():
-            if isinstance(module, HyperbolicCNNBlock):
-                index = int(name.rpartition(".")[2])
+            if isinstance(module, LorentzBatchNorm):
+                index = int(name.rpartition("blocks.")[2].partition(".")[0])
                 i = index if self.config.multi_curvature else 0
-                curvature = partial(self._backbone.curvature.at, i)
-                for j, layer in enumerate(module.layers):
-                    yield (
-                        f"{name}.layers.{j}.norm.beta",
-                        layer.get_parameter("norm.beta"),
-                        curvature,
-                    )
+                yield f"{name}.beta", module.beta, partial(self._backbone.curvature.at, i)
 
     def get_input_embeddings(self) -> None:
         """Bases are embedded one-hot: there is no table to return or train."""
@@ -343,7 +245,8 @@ class HyperbolicCNNModel(HyperbolicCNNPreTrainedModel):
 
     def __init__(self, config: HyperbolicCNNConfig):
         super().__init__(config)
-        self.blocks = nn.ModuleList(HyperbolicCNNBlock(config, i) for i in range(config.num_layers))
+        block = HyperbolicCNNResidualBlock if config.block == "residual" else HyperbolicCNNBlock
+        self.blocks = nn.ModuleList(block(config, i) for i in range(config.num_layers))
         self.pooler = HyperbolicCNNPooler(config)
         if config.geometry == "lorentz":
             # not first: the dtype of a model is that of its first parameter, and this one's is
@@ -519,9 +422,9 @@ class HyperbolicCNNForSequenceClassification(HyperbolicCNNPreTrainedModel):
         self.num_labels = config.num_labels
         self.model = HyperbolicCNNModel(config)
         self.classifier = (
-            LorentzMLR(config.embedding_dim - 1, config.num_labels)
+            LorentzMLR(config.embedding_width - 1, config.num_labels)
             if config.geometry == "lorentz"
-            else EuclideanLinear(config.embedding_dim, config.num_labels)
+            else EuclideanLinear(config.embedding_width, config.num_labels)
         )
         self.post_init()
 
@@ -557,9 +460,11 @@ class HyperbolicCNNForSequenceClassification(HyperbolicCNNPreTrainedModel):
         )
         pooled = outputs.pooler_output
         if self.config.geometry == "lorentz":
-            logits = self.classifier(pooled[:, 1:], self.model.curvature.at(-1))
+            # of space components: the time component follows from those that are left
+            dropped = F.dropout(pooled[:, 1:], self.config.dropout, self.training)
+            logits = self.classifier(dropped, self.model.curvature.at(-1))
         else:
-            logits = self.classifier(pooled)
+            logits = self.classifier(F.dropout(pooled, self.config.dropout, self.training))
         loss = None
         if labels is not None:
             self._check_labels(labels)
@@ -585,6 +490,7 @@ class HyperbolicCNNForSequenceClassification(HyperbolicCNNPreTrainedModel):
             )
 
 
+CONVOLUTIONS_AND_LINEAR = (LorentzConv1d, LorentzLinear, EuclideanConv1d, EuclideanLinear)
 HUB_OPTIONS = (
     "repo_id",
     "commit_message",

@@ -6,7 +6,7 @@ import warnings
 import pytest
 import torch
 
-from tests.models.hyperbolic_cnn.tiny import random_ids, set_curvatures_, tiny_model
+from tests.models.hyperbolic_cnn.tiny import RESIDUAL, random_ids, set_curvatures_, tiny_model
 
 PER_BLOCK = [0.5, 2.0, 0.8, 1.6]
 # compiled code adds in another order; logits of 3 to 5 were seen to differ by up to 5e-5
@@ -19,6 +19,8 @@ NETWORKS = [
     {"geometry": "lorentz", "multi_curvature": True, "reverse_complement": "average"},
     {"geometry": "euclidean", "head": "flatten"},
     {"geometry": "euclidean", "head": "centroid"},
+    {"geometry": "lorentz", "multi_curvature": True, **RESIDUAL, "reverse_complement": "average"},
+    {"geometry": "euclidean", **RESIDUAL},
 ]
 networks = pytest.mark.parametrize(
     "options", NETWORKS, ids=lambda options: "-".join(map(str, options.values()))

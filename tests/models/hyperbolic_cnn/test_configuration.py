@@ -23,6 +23,9 @@ def test_defaults_are_the_papers_single_curvature_network():
         "batch_norm_momentum": 0.1,
         "initializer_range": 0.02,
         "reverse_complement": None,
+        "block": "plain",
+        "batch_norm": "lorentz",
+        "dropout": 0.0,
         "num_labels": 2,
     }
     assert {field: getattr(config, field) for field in expected} == expected
@@ -46,6 +49,13 @@ WRONG = [
     ({"geometry": "poincare"}, r"geometry must be one of .*'lorentz', 'euclidean'.*'poincare'"),
     ({"head": "mean"}, r"head must be one of .*'flatten', 'centroid'.*'mean'"),
     ({"reverse_complement": "sum"}, r"reverse_complement must be one of .*'average'.*'sum'"),
+    ({"block": "dense"}, r"block must be one of .*'plain', 'residual'.*'dense'"),
+    ({"batch_norm": "layer"}, r"batch_norm must be one of .*'lorentz', 'tangent'.*'layer'"),
+    ({"num_parts": 0}, "num_parts must be at least 1, got 0"),
+    ({"stem_kernel_size": 4}, "stem_kernel_size must be odd .* got 4"),
+    ({"dropout": 1.0}, r"dropout must lie in \[0, 1\), got 1"),
+    ({"dropout": -0.1}, r"dropout must lie in \[0, 1\), got -0.1"),
+    ({"dropout": float("nan")}, "dropout must lie .* got nan"),
     ({"num_channels": 1}, "num_channels must be at least 2, got 1"),
     ({"embedding_dim": 1}, "embedding_dim must be at least 2, got 1"),
     ({"num_layers": 0}, "num_layers must be at least 1, got 0"),

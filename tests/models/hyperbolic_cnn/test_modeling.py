@@ -13,6 +13,7 @@ from hf_genomics import (
 )
 from tests.models.hyperbolic_cnn.tiny import (
     PAD,
+    RESIDUAL,
     random_ids,
     set_curvatures_,
     tiny_config,
@@ -21,6 +22,11 @@ from tests.models.hyperbolic_cnn.tiny import (
 
 geometries = pytest.mark.parametrize("geometry", ["lorentz", "euclidean"])
 heads = pytest.mark.parametrize("head", ["flatten", "centroid"])
+networks = pytest.mark.parametrize(
+    "network",
+    [{"head": "flatten"}, {"head": "centroid"}, RESIDUAL, RESIDUAL | {"batch_norm": "lorentz"}],
+    ids=["flatten", "centroid", "residual", "residual-lorentz_norm"],
+)
 PER_BLOCK = [0.5, 2.0, 0.8, 1.6]
 
 
@@ -41,6 +47,22 @@ def test_outputs_have_the_documented_shapes(geometry, head):
     assert backbone.last_hidden_state.shape == (2, 14, 6)
     assert backbone.pooler_output.shape == (2, 12)
     assert backbone.hidden_states is None
+
+
+@geometries
+@pytest.mark.parametrize("embedding_dim", [None, 12])
+def test_a_residual_network_has_the_documented_shapes_at_any_length(geometry, embedding_dim):
+    fields = RESIDUAL | {"embedding_dim": embedding_dim, "max_length": None}
+    model = tiny_model(torch.float32, geometry=geometry, **fields)
+    time = int(geometry == "lorentz")
+    width = model.config.embedding_width
+    assert width == (embedding_dim or (6 - time) * 5 + time)  # centroid, maximum, three parts
+    for length in (300, 14, 2, 1):
+        output = model.model(random_ids(length, 1), output_hidden_states=True)
+        assert output.pooler_output.shape == (2, width)
+        shapes = [tuple(state.shape) for state in output.hidden_states]
+        assert shapes == [(2, length, 5 + time)] + [(2, length, 6)] * 3
+    assert model(random_ids(14, 9)).logits.shape == (2, 3)
 
 
 @geometries
@@ -72,11 +94,11 @@ def test_the_centroid_head_reads_any_length(geometry):
 
 
 @pytest.mark.parametrize("k", [[0.5], [1.0], [2.0], PER_BLOCK])
-@heads
+@networks
 @pytest.mark.parametrize("strands", [None, "average"])
 @pytest.mark.parametrize("training", [True, False])
-def test_points_are_on_their_manifold_after_every_block(k, head, strands, training):
-    model = tiny_model(multi_curvature=len(k) > 1, head=head, reverse_complement=strands)
+def test_points_are_on_their_manifold_after_every_block(k, network, strands, training):
+    model = tiny_model(multi_curvature=len(k) > 1, reverse_complement=strands, **network)
     set_curvatures_(model, k)
     output = model.train(training).model(random_ids(14, 9), output_hidden_states=True)
 
@@ -136,6 +158,19 @@ def test_manifold_points_are_the_betas_with_the_curvature_of_their_block(part):
         assert curvature().item() == pytest.approx(PER_BLOCK[i // 2], rel=1e-12)
     set_curvatures_(model, [3.0, 1.0, 1.0, 1.0])
     assert points[0][2]().item() == pytest.approx(3.0)
+
+
+def test_points_of_residual_blocks_are_those_of_lorentz_norms_alone():
+    fields = RESIDUAL | {"multi_curvature": True}
+    assert list(tiny_model(**fields).manifold_points()) == []
+    model = tiny_model(**fields | {"batch_norm": "lorentz"})
+    set_curvatures_(model, PER_BLOCK)
+    points = list(model.manifold_points())
+    assert [name for name, _, _ in points] == [
+        n for n, _ in model.named_parameters() if "beta" in n
+    ]
+    found = [curvature().item() for _, _, curvature in points]
+    assert found == pytest.approx([0.5, 2.0, 0.8, 0.8])  # the last block has two norms
 
 
 def test_flattening_a_thousand_origins_at_curvature_0_9_is_the_origin():

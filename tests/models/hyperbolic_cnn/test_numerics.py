@@ -3,12 +3,17 @@
 import pytest
 import torch
 
-from tests.models.hyperbolic_cnn.tiny import random_ids, set_curvatures_, tiny_model
+from tests.models.hyperbolic_cnn.tiny import RESIDUAL, random_ids, set_curvatures_, tiny_model
 
 PER_BLOCK = [0.5, 2.0, 0.8, 1.6]
 
 geometries = pytest.mark.parametrize("geometry", ["lorentz", "euclidean"])
 heads = pytest.mark.parametrize("head", ["flatten", "centroid"])
+networks = pytest.mark.parametrize(
+    "network",
+    [{"head": "flatten"}, {"head": "centroid"}, RESIDUAL],
+    ids=["flatten", "centroid", "residual"],
+)
 
 
 def assert_all_finite(model, output):
@@ -38,12 +43,12 @@ WEIGHTS = {
 @pytest.mark.parametrize("k", [0.5, 1.0, 2.0])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("training", [True, False])
-@heads
-def test_everything_is_finite_from_the_origin_to_the_clamp(scale, k, dtype, training, head):
-    model = tiny_model(dtype, multi_curvature=True, head=head, initial_curvature=k)
+@networks
+def test_everything_is_finite_from_the_origin_to_the_clamp(scale, k, dtype, training, network):
+    model = tiny_model(dtype, multi_curvature=True, initial_curvature=k, **network)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            if ".conv." in name or ".linear." in name:
+            if any(part in name for part in (".conv.", ".linear.", ".stem.")):
                 parameter.mul_(scale)
             elif name.endswith("beta"):
                 parameter.mul_(min(scale, 1.0))
@@ -85,7 +90,7 @@ def test_far_and_near_inputs_are_finite_under_bfloat16_autocast(scale):
     model = tiny_model(torch.float32, multi_curvature=True)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            if ".conv." in name or ".linear." in name:
+            if any(part in name for part in (".conv.", ".linear.", ".stem.")):
                 parameter.mul_(scale)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         output = run(model, 14, 9, 1)

@@ -3,9 +3,10 @@
 import pytest
 import torch
 
-from tests.models.hyperbolic_cnn.tiny import PAD, random_ids, tiny_model
+from tests.models.hyperbolic_cnn.tiny import PAD, RESIDUAL, random_ids, tiny_model
 
 TOLERANCE = 1e-10
+SHOWN = ("geometry", "head", "reverse_complement", "batch_norm")
 
 variants = pytest.mark.parametrize(
     "options",
@@ -14,8 +15,17 @@ variants = pytest.mark.parametrize(
         for geometry in ("lorentz", "euclidean")
         for head in ("flatten", "centroid")
         for strands in (None, "average")
+    ]
+    + [
+        {**RESIDUAL, "geometry": geometry, "batch_norm": norm, "reverse_complement": strands}
+        for geometry, norm in (
+            ("lorentz", "lorentz"),
+            ("lorentz", "tangent"),
+            ("euclidean", "lorentz"),
+        )
+        for strands in (None, "average")
     ],
-    ids=lambda options: "-".join(map(str, options.values())),
+    ids=lambda options: "-".join(str(options[name]) for name in options if name in SHOWN),
 )
 
 

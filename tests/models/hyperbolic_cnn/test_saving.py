@@ -14,7 +14,13 @@ from hf_genomics import (
     HyperbolicCNNForSequenceClassification,
     HyperbolicCNNModel,
 )
-from tests.models.hyperbolic_cnn.tiny import random_ids, set_curvatures_, tiny_config, tiny_model
+from tests.models.hyperbolic_cnn.tiny import (
+    RESIDUAL,
+    random_ids,
+    set_curvatures_,
+    tiny_config,
+    tiny_model,
+)
 
 geometries = pytest.mark.parametrize("geometry", ["lorentz", "euclidean"])
 
@@ -32,10 +38,14 @@ def assert_same_state(found, expected):
 
 
 @geometries
-@pytest.mark.parametrize("head", ["flatten", "centroid"])
+@pytest.mark.parametrize(
+    "network",
+    [{"head": "flatten"}, {"head": "centroid"}, RESIDUAL],
+    ids=["flatten", "centroid", "residual"],
+)
 @pytest.mark.parametrize("multi", [False, True])
-def test_a_loaded_model_is_the_saved_one_to_the_bit(geometry, head, multi, tmp_path):
-    model = tiny_model(torch.float32, geometry=geometry, head=head, multi_curvature=multi)
+def test_a_loaded_model_is_the_saved_one_to_the_bit(geometry, network, multi, tmp_path):
+    model = tiny_model(torch.float32, geometry=geometry, multi_curvature=multi, **network)
     if geometry == "lorentz":
         set_curvatures_(model, [0.5, 2.0, 0.8, 1.6] if multi else [0.7])
     ids = random_ids(14, 9)
@@ -48,7 +58,7 @@ def test_a_loaded_model_is_the_saved_one_to_the_bit(geometry, head, multi, tmp_p
     assert_same_state(loaded, model)
     assert torch.equal(loaded(ids).logits, model.eval()(ids).logits)
     fields = ("geometry", "head", "multi_curvature", "num_channels", "max_length", "num_labels")
-    for field in fields:
+    for field in (*fields, *RESIDUAL):
         assert getattr(loaded.config, field) == getattr(model.config, field)
     for loader in (AutoModelForSequenceClassification, AutoModel):
         again = loader.from_pretrained(tmp_path)

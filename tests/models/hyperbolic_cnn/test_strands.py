@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from hf_genomics.models.hyperbolic_cnn.modeling_hyperbolic_cnn import reverse_complement
-from tests.models.hyperbolic_cnn.tiny import PAD, random_ids, tiny_model
+from tests.models.hyperbolic_cnn.tiny import PAD, RESIDUAL, random_ids, tiny_model
 
 COMPLEMENT = torch.tensor([3, 2, 1, 0, 4])
 
@@ -19,17 +19,21 @@ def other_strand(ids):
 
 
 variants = pytest.mark.parametrize(
-    ("geometry", "head"),
-    [(g, h) for g in ("lorentz", "euclidean") for h in ("flatten", "centroid")],
+    "options",
+    [
+        {"geometry": geometry, **network}
+        for geometry in ("lorentz", "euclidean")
+        for network in ({"head": "flatten"}, {"head": "centroid"}, RESIDUAL)
+    ],
+    ids=lambda options: f"{options['geometry']}-{options['head']}",
 )
 
 
 @variants
 @pytest.mark.parametrize("training", [True, False])
-def test_logits_of_both_strands_are_equal(geometry, head, training):
-    model = tiny_model(
-        geometry=geometry, head=head, reverse_complement="average", initial_curvature=0.6
-    ).train(training)
+def test_logits_of_both_strands_are_equal(options, training):
+    model = tiny_model(reverse_complement="average", initial_curvature=0.6, **options)
+    model.train(training)
     ids = random_ids(14, 9, 5, 1, pad_to=17)
     assert not torch.equal(ids, other_strand(ids))
     logits = [model(strand).logits for strand in (ids, other_strand(ids))]
@@ -37,16 +41,16 @@ def test_logits_of_both_strands_are_equal(geometry, head, training):
 
 
 @variants
-def test_without_the_option_the_strands_differ(geometry, head):
-    model = tiny_model(geometry=geometry, head=head).eval()
+def test_without_the_option_the_strands_differ(options):
+    model = tiny_model(**options).eval()
     ids = random_ids(14, 9)
     assert (model(ids).logits - model(other_strand(ids)).logits).abs().max() > 1e-3
 
 
 @variants
-def test_hidden_states_are_those_of_the_given_strand(geometry, head):
-    both = tiny_model(geometry=geometry, head=head, reverse_complement="average").eval()
-    one = tiny_model(geometry=geometry, head=head).eval()
+def test_hidden_states_are_those_of_the_given_strand(options):
+    both = tiny_model(reverse_complement="average", **options).eval()
+    one = tiny_model(**options).eval()
     one.load_state_dict(both.state_dict())
     ids = random_ids(14, 9)
     found, expected = (m.model(ids, output_hidden_states=True) for m in (both, one))

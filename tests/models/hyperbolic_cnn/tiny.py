@@ -10,6 +10,17 @@ from hf_genomics.models.hyperbolic_cnn.modeling_hyperbolic_cnn import Hyperbolic
 
 PAD = 5
 
+# Every option of the configuration that is not the paper's network.
+RESIDUAL: dict[str, Any] = {
+    "block": "residual",
+    "batch_norm": "tangent",
+    "head": "parts",
+    "num_parts": 3,
+    "kernel_size": 3,
+    "stem_kernel_size": 5,
+    "embedding_dim": None,
+}
+
 
 def tiny_config(**fields: Any) -> HyperbolicCNNConfig:
     """Three blocks of 6 channels, embeddings of 12, at most 20 positions, 3 labels."""

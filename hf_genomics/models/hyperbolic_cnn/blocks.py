@@ -1,0 +1,163 @@
+"""The blocks of the hyperbolic CNN: the paper's, and residual ones whose norm comes first.
+
+Legend: B batch, L positions, `width` space channels. A block returns the batch statistics of its
+norms and does not keep them, because gradient checkpointing runs `forward` twice; see
+`update_running_statistics_`.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers.modeling_layers import GradientCheckpointingLayer
+
+from .configuration_hyperbolic_cnn import HyperbolicCNNConfig
+from .euclidean_layers import EuclideanBatchNorm, EuclideanConv1d
+from .lorentz import squared_norm
+from .lorentz_batch_norm import LorentzBatchNorm
+from .lorentz_functions import SquaredNorm
+from .lorentz_layers import LorentzConv1d
+from .tangent_batch_norm import TangentBatchNorm
+
+NUM_BASES = 5  # A, C, G, T, N: the space components of an embedded position
+
+Statistics = list[tuple[Tensor, Tensor] | None]
+
+
+def convolution(config: HyperbolicCNNConfig, *sizes: int, **options: Any) -> nn.Module:
+    """A convolution in the configuration's geometry."""
+    lorentz = config.geometry == "lorentz"
+    return (LorentzConv1d if lorentz else EuclideanConv1d)(*sizes, **options)
+
+
+def batch_norm(config: HyperbolicCNNConfig, width: int) -> nn.Module:
+    """The batch norm, ReLU included, in the configuration's geometry."""
+    hyperbolic = {"lorentz": LorentzBatchNorm, "tangent": TangentBatchNorm}[config.batch_norm]
+    return (hyperbolic if config.geometry == "lorentz" else EuclideanBatchNorm)(
+        width,
+        eps=config.batch_norm_eps,
+        momentum=config.batch_norm_momentum,
+        max_radius=config.max_radius,
+    )
+
+
+def squared_norms(x: Tensor, lorentz: bool) -> Tensor | None:
+    """`|x_s|^2 (B, 1, L)`, which a Lorentz convolution asks for; `None` for a Euclidean one."""
+    if not lorentz:
+        return None
+    return squared_norm(x) if torch.compiler.is_compiling() else SquaredNorm.apply(x)
+
+
+class HyperbolicCNNConvLayer(nn.Module):
+    """Convolution, batch norm, residual, ReLU."""
+
+    def __init__(self, config: HyperbolicCNNConfig, in_channels: int, out_channels: int):
+        super().__init__()
+        self.conv = convolution(config, in_channels, out_channels, config.kernel_size)
+        self.norm = batch_norm(config, out_channels)
+
+    def forward(
+        self,
+        x: Tensor,
+        squared: Tensor | None,
+        k: Tensor | None,
+        mask: Tensor | None,
+        residual: Tensor | None,
+    ) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
+        return self.norm(self.conv(x, squared, k), k, mask, residual)
+
+
+class HyperbolicCNNBlock(GradientCheckpointingLayer):
+    """Two convolution layers; all blocks but the first add their input before the last ReLU."""
+
+    def __init__(self, config: HyperbolicCNNConfig, index: int):
+        super().__init__()
+        time = int(config.geometry == "lorentz")
+        width = config.num_channels - time
+        self.residual = index > 0
+        self.lorentz = config.geometry == "lorentz"
+        self.layers = nn.ModuleList(
+            HyperbolicCNNConvLayer(config, in_channels, width)
+            for in_channels in (width if self.residual else NUM_BASES, width)
+        )
+
+    def forward(
+        self, x: Tensor, k: Tensor | None, mask: Tensor | None
+    ) -> tuple[Tensor, list[tuple[Tensor, Tensor] | None]]:
+        """Features `(B, width, L)` to features, with the batch statistics of the two norms.
+
+        The statistics are returned and not kept, because gradient checkpointing runs `forward`
+        twice: see [`update_running_statistics_`].
+        """
+        first, second = self.layers
+        residual = x if self.residual else None
+        y, first_statistics = first(x, squared_norms(x, self.lorentz), k, mask, None)
+        y, second_statistics = second(y, squared_norms(y, self.lorentz), k, mask, residual)
+        return y, [first_statistics, second_statistics]
+
+    def update_running_statistics_(
+        self, statistics: list[tuple[Tensor, Tensor]], k: Tensor | None
+    ) -> None:
+        """Moves the running statistics of the norms towards those of a batch."""
+        for layer, batch_statistics in zip(self.layers, statistics, strict=True):
+            layer.norm.update_running_statistics_(*batch_statistics, k)
+
+
+class HyperbolicCNNNormLayer(nn.Module):
+    """A norm that is a layer of its own; held as `norm`, as all norms are that train as norms."""
+
+    def __init__(self, config: HyperbolicCNNConfig, width: int):
+        super().__init__()
+        self.norm = batch_norm(config, width)
+
+    def forward(
+        self, x: Tensor, k: Tensor | None, mask: Tensor | None
+    ) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
+        return self.norm(x, k, mask)
+
+
+class HyperbolicCNNResidualBlock(GradientCheckpointingLayer):
+    """`x + conv(relu(norm(x)))`, the sum being that of the space components.
+
+    The order is that of pre-activation networks (He et al. 2016): what is added to is never
+    clipped, so gradients reach the stem unchanged. The i-th convolution has a dilation of `2^i`.
+    The first block makes its features from the bases by the stem; the last ends with a norm of
+    its own, so that what it returns is normalised and not negative.
+    """
+
+    def __init__(self, config: HyperbolicCNNConfig, index: int):
+        super().__init__()
+        self.lorentz = config.geometry == "lorentz"
+        width = config.num_channels - int(self.lorentz)
+        self.stem = (
+            convolution(config, NUM_BASES, width, config.stem_kernel_size) if index == 0 else None
+        )
+        self.norm = batch_norm(config, width)
+        self.conv = convolution(config, width, width, config.kernel_size, dilation=2**index)
+        last = index == config.num_layers - 1
+        self.last = HyperbolicCNNNormLayer(config, width) if last else None
+
+    def forward(
+        self, x: Tensor, k: Tensor | None, mask: Tensor | None
+    ) -> tuple[Tensor, Statistics]:
+        """Features `(B, width, L)` to features, with the batch statistics of the norms."""
+
+        def masked(y: Tensor) -> Tensor:
+            return y if mask is None else y * mask
+
+        if self.stem is not None:
+            x = masked(self.stem(x, squared_norms(x, self.lorentz), k))
+        y, statistics = self.norm(x, k, mask)
+        x = x + masked(self.conv(y, squared_norms(y, self.lorentz), k))
+        if self.last is None:
+            return x, [statistics]
+        x, last_statistics = self.last(x, k, mask)
+        return x, [statistics, last_statistics]
+
+    def update_running_statistics_(
+        self, statistics: list[tuple[Tensor, Tensor]], k: Tensor | None
+    ) -> None:
+        """Moves the running statistics of the norms towards those of a batch."""
+        norms = [self.norm] if self.last is None else [self.norm, self.last.norm]
+        for norm, batch_statistics in zip(norms, statistics, strict=True):
+            norm.update_running_statistics_(*batch_statistics, k)

@@ -1,0 +1,90 @@
+"""From the features of all positions of a sequence to one embedding.
+
+Legend: B batch, C channels of a feature without time, L positions, P parts, E embedding width.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .configuration_hyperbolic_cnn import HyperbolicCNNConfig
+from .euclidean_layers import EuclideanLinear
+from .lorentz import centroid, normalize_time_like, time_component
+from .lorentz_layers import LorentzLinear
+
+
+class HyperbolicCNNPooler(nn.Module):
+    """One point for a sequence by the configuration's `head`, then, if asked for, linear and ReLU.
+
+    Points are joined by Lorentz direct concatenation: the space components of all, with the time
+    component `sqrt(k + sum_i |x_i|^2)`, which is on the hyperboloid for every k. `"flatten"` joins
+    `max_length` positions; `"parts"` joins the centroid, the maximum of every channel (a point, as
+    all vectors of space components are) and the centroids of the P parts, these scaled by
+    `1 / sqrt(P)`, so that together they weigh as much as one point.
+    """
+
+    def __init__(self, config: HyperbolicCNNConfig):
+        super().__init__()
+        self.lorentz = config.geometry == "lorentz"
+        self.head, self.num_parts = config.head, config.num_parts
+        self.max_length = config.max_length if config.head == "flatten" else None
+        time = int(self.lorentz)
+        linear = LorentzLinear if self.lorentz else EuclideanLinear
+        width = (config.num_channels - time) * config.joined_points
+        self.linear = (
+            None if config.embedding_dim is None else linear(width, config.embedding_dim - time)
+        )
+
+    def forward(self, x: Tensor, mask: Tensor | None, k: Tensor | None) -> Tensor:
+        """Features `(B, C, L)` and mask `(B, 1, L)` to embeddings without time, `(B, E - 1)`."""
+        if self.max_length is not None:
+            pooled = F.pad(x, (0, self.max_length - x.shape[2])).flatten(1)
+        elif self.head == "parts":
+            pooled = self._parts(x, mask, k)
+        else:
+            pooled = self._centroid(x, mask, k)
+        return pooled if self.linear is None else F.relu(self.linear(pooled, k))
+
+    def _centroid(self, x: Tensor, mask: Tensor | None, k: Tensor | None) -> Tensor:
+        """The average of the positions, `(B, C)`."""
+        if self.lorentz:
+            return centroid(x, mask, k=k, dim=1, over=2)
+        if mask is None:
+            return x.mean(2)
+        return (x * mask).sum(2) / mask.sum(2).clamp_min(1)
+
+    def _parts(self, x: Tensor, mask: Tensor | None, k: Tensor | None) -> Tensor:
+        """Centroid, maximum and the centroids of the parts, `(B, C (P + 2))`."""
+        weights = part_weights(x, mask, self.num_parts)
+        parts = torch.bmm(x, weights)  # (B, C, P)
+        if self.lorentz:
+            time = torch.bmm(time_component(x, k=k), weights)  # 0 in a part without a position
+            time = torch.where(weights.any(1, keepdim=True), time, k.to(x.dtype).sqrt())
+            parts = normalize_time_like(parts, time, k=k)
+        # features are not negative and those of padding 0, so padding is no maximum
+        parts = parts * self.num_parts**-0.5
+        points = (self._centroid(x, mask, k)[:, :, None], x.amax(2, keepdim=True), parts)
+        return torch.cat(points, 2).flatten(1)
+
+
+def part_weights(x: Tensor, mask: Tensor | None, num_parts: int) -> Tensor:
+    """Weights `(B, L, P)` with which positions are averaged into parts.
+
+    Position i of n counts for part `floor(i P / n)`, and positions of a part count alike. Where a
+    sequence is shorter than P bases some parts are empty: all their weights are 0.
+
+    Args:
+        x: features `(B, C, L)`, for their shape and dtype.
+        mask: `(B, 1, L)`, 1 for a base and 0 for padding, which is on the right.
+        num_parts: P.
+    """
+    length = x.shape[2]
+    positions = torch.arange(length, device=x.device)
+    if mask is None:
+        part = (positions * num_parts // length)[None]
+    else:
+        part = positions * num_parts // mask.sum((1, 2)).long().clamp_min(1)[:, None]
+    member = (part[:, :, None] == torch.arange(num_parts, device=x.device)).to(x.dtype)
+    if mask is not None:
+        member = member * mask.transpose(1, 2)
+    return (member / member.sum(1, keepdim=True).clamp_min(1)).expand(x.shape[0], -1, -1)
