@@ -14,6 +14,7 @@ import re
 import sys
 from pathlib import Path
 
+import report_league
 import report_speed
 import report_vqdna
 from report_tables import Table, as_table
@@ -24,6 +25,7 @@ BLOCK = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end of table -->)", re.DO
 
 TABLES: dict[str, Table] = {
     **report_vqdna.TABLES,
+    **report_league.TABLES,
     **report_speed.TABLES,
 }
 
