@@ -44,7 +44,7 @@ class HyperbolicCNNConfig(PreTrainedConfig):
             Lorentz centroid over the positions of a sequence, for any length; `"parts"` joins that
             centroid, the maximum of every channel and the centroids of `num_parts` equal parts of
             the sequence, also for any length.
-        num_parts: see `head`.
+        num_parts: see `head`; 0 for the centroid and the maximum alone.
         dropout: share of the embedding's components that are set to 0 before the classifier while
             training.
         initial_curvature: k of every layer before training.
@@ -123,7 +123,7 @@ class HyperbolicCNNConfig(PreTrainedConfig):
 
     def validate_sizes(self) -> None:
         minima = {"num_channels": 2, "embedding_dim": 2, "num_layers": 1, "kernel_size": 1}
-        minima |= {"stem_kernel_size": 1, "num_parts": 1, "vocab_size": 5}
+        minima |= {"stem_kernel_size": 1, "num_parts": 0, "vocab_size": 5}
         for field, minimum in minima.items():
             if field == "embedding_dim" and self.embedding_dim is None:
                 continue

@@ -55,16 +55,21 @@ class HyperbolicCNNPooler(nn.Module):
 
     def _parts(self, x: Tensor, mask: Tensor | None, k: Tensor | None) -> Tensor:
         """Centroid, maximum and the centroids of the parts, `(B, C (P + 2))`."""
-        weights = part_weights(x, mask, self.num_parts)
-        parts = torch.bmm(x, weights)  # (B, C, P)
-        if self.lorentz:
-            time = torch.bmm(time_component(x, k=k), weights)  # 0 in a part without a position
-            time = torch.where(weights.any(1, keepdim=True), time, k.to(x.dtype).sqrt())
-            parts = normalize_time_like(parts, time, k=k)
         # features are not negative and those of padding 0, so padding is no maximum
-        parts = parts * self.num_parts**-0.5
-        points = (self._centroid(x, mask, k)[:, :, None], x.amax(2, keepdim=True), parts)
+        points = [self._centroid(x, mask, k)[:, :, None], x.amax(2, keepdim=True)]
+        if self.num_parts:
+            points.append(self._centroids(x, mask, k) * self.num_parts**-0.5)
         return torch.cat(points, 2).flatten(1)
+
+    def _centroids(self, x: Tensor, mask: Tensor | None, k: Tensor | None) -> Tensor:
+        """The averages of the parts, `(B, C, P)`; a part without a position is the origin."""
+        weights = part_weights(x, mask, self.num_parts)
+        parts = torch.bmm(x, weights)
+        if not self.lorentz:
+            return parts
+        time = torch.bmm(time_component(x, k=k), weights)
+        time = torch.where(weights.any(1, keepdim=True), time, k.to(x.dtype).sqrt())
+        return normalize_time_like(parts, time, k=k)
 
 
 def part_weights(x: Tensor, mask: Tensor | None, num_parts: int) -> Tensor:

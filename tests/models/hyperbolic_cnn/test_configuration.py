@@ -51,7 +51,7 @@ WRONG = [
     ({"reverse_complement": "sum"}, r"reverse_complement must be one of .*'average'.*'sum'"),
     ({"block": "dense"}, r"block must be one of .*'plain', 'residual'.*'dense'"),
     ({"batch_norm": "layer"}, r"batch_norm must be one of .*'lorentz', 'tangent'.*'layer'"),
-    ({"num_parts": 0}, "num_parts must be at least 1, got 0"),
+    ({"num_parts": -1}, "num_parts must be at least 0, got -1"),
     ({"stem_kernel_size": 4}, "stem_kernel_size must be odd .* got 4"),
     ({"dropout": 1.0}, r"dropout must lie in \[0, 1\), got 1"),
     ({"dropout": -0.1}, r"dropout must lie in \[0, 1\), got -0.1"),

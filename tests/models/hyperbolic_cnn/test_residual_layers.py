@@ -168,6 +168,15 @@ def test_parts_are_the_centroids_of_their_positions(k, geometry):
         torch.testing.assert_close(found[row], torch.stack(expected, 1), rtol=1e-9, atol=1e-9)
 
 
+def test_without_parts_the_centroid_and_the_maximum_are_left():
+    fields = RESIDUAL | {"num_channels": C + 1}
+    with_parts = HyperbolicCNNPooler(tiny_config(**fields))
+    without = HyperbolicCNNPooler(tiny_config(**fields | {"num_parts": 0}))
+    x, k = points(2, C, L).relu(), tensor(1.0)
+    expected = with_parts(x, None, k).unflatten(1, (C, 5))[:, :, :2].flatten(1)
+    torch.testing.assert_close(without(x, None, k), expected)
+
+
 def test_a_part_without_a_position_is_the_origin():
     pooler = HyperbolicCNNPooler(tiny_config(**RESIDUAL | {"num_channels": C + 1}))
     pooled = pooler(points(1, C, 2).abs(), None, tensor(1.0)).unflatten(1, (C, 5))
