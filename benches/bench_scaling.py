@@ -1,0 +1,138 @@
+"""Times every family by length (200 to 100,000 bases) and by batch (1 to 256), on one thread.
+
+Run it with `python benches/bench_scaling.py`; it writes benches/results/scaling.json. `--sizes` and
+`--only` measure a part, which is printed and not written. What is measured, and on which
+sizes, says scaling_subjects.py.
+
+The cost of a doubling is 2 to the slope of a line through the logarithms of time and size, fitted
+by least squares to all sizes, and once more to the four largest: what a call costs whatever its
+size hides the slope at the short end. Peak memory is what a process of its own takes during one
+call beyond the model and the input, after a call of the smallest size.
+"""
+
+import argparse
+import json
+import math
+import multiprocessing
+import os
+import statistics
+import sys
+import tempfile
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+THREADS = 1
+os.environ |= {
+    "HF_HUB_OFFLINE": "1",
+    "OMP_NUM_THREADS": str(THREADS),
+    "OPENBLAS_NUM_THREADS": str(THREADS),
+    "TOKENIZERS_PARALLELISM": "false",  # `tokenizers` would use every core
+}
+
+import time  # noqa: E402  (the environment above comes first)
+
+import torch  # noqa: E402
+from bench_phylogenetic_likelihood import resident  # noqa: E402
+from measure import compare, ratio, summary, write_result  # noqa: E402
+from scaling_subjects import Make, Subject, subjects  # noqa: E402
+
+ROUNDS = 7
+LONG_END = 4  # sizes
+MEBIBYTE = 2**20
+
+
+def cost_of_doubling(sizes: Sequence[int], times: Sequence[float]) -> float | None:
+    """How many times as long twice the size takes; None for one size."""
+    if len(sizes) < 2:
+        return None
+    slope = statistics.linear_regression(
+        [math.log2(size) for size in sizes], [math.log2(time) for time in times]
+    ).slope
+    return float(2**slope)
+
+
+def measured(subject: Subject) -> dict[str, Any]:
+    """Memory first: processes that are forked from one that has worked inherit what it freed."""
+    peaks = {
+        name: [peak_mebibytes(make, size, subject.sizes[0]) for size in subject.sizes]
+        for name, make in subject.makes.items()
+    }
+    calls = {
+        f"{name}, {size}": make(size)
+        for name, make in subject.makes.items()
+        for size in subject.sizes
+    }
+    seconds = compare(calls, rounds=ROUNDS, warm_up=1, clock=time.process_time)
+    times = summary(seconds)
+    result: dict[str, Any] = {"by": subject.by, "unit": subject.unit, "sizes": subject.sizes}
+    for name in subject.makes:
+        medians = [times[f"{name}, {size}"]["median_ms"] for size in subject.sizes]
+        result[name] = {
+            "median_ms": medians,
+            "a second": [
+                1e3 * size * subject.units_each / median
+                for size, median in zip(subject.sizes, medians, strict=True)
+            ],
+            "peak, MiB": peaks[name],
+            "times when doubled": cost_of_doubling(subject.sizes, medians),
+            "times when doubled, long end": cost_of_doubling(
+                subject.sizes[-LONG_END:], medians[-LONG_END:]
+            ),
+        }
+    ours, *others = subject.makes
+    result["ours over"] = {
+        other: [ratio(seconds, f"{ours}, {size}", f"{other}, {size}") for size in subject.sizes]
+        for other in others
+    }
+    return result
+
+
+def peak_mebibytes(make: Make, size: int, smallest: int) -> float:
+    """Of one call, in a process of its own, which has the imports from this one."""
+    context = multiprocessing.get_context("fork")
+    receiving, sending = context.Pipe(duplex=False)
+    process = context.Process(target=_send_peak, args=(sending, make, size, smallest))
+    process.start()
+    sending.close()
+    try:
+        peak: float = receiving.recv()
+    except EOFError:
+        raise RuntimeError(f"the process that measures memory at size {size} failed.") from None
+    process.join()
+    return peak
+
+
+def _send_peak(sending: Connection, make: Make, size: int, smallest: int) -> None:
+    make(smallest)()  # libraries load what they need
+    call = make(size)
+    Path("/proc/self/clear_refs").write_text("5")  # forgets the peak so far (Linux)
+    before = resident("VmRSS")
+    call()
+    sending.send((resident("VmHWM") - before) / MEBIBYTE)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--sizes", type=int, help="so many of the smallest sizes, and print only")
+    parser.add_argument("--only", help="subjects whose name contains this, and print only")
+    arguments = parser.parse_args()
+    torch.set_num_threads(THREADS)
+    series: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for subject in subjects(Path(folder)):
+            if arguments.only and arguments.only not in subject.name:
+                continue
+            begin = time.perf_counter()
+            series[subject.name] = measured(subject.at_first(arguments.sizes))
+            print(f"{subject.name}: {time.perf_counter() - begin:.0f} s", file=sys.stderr)
+    note = f"median of {ROUNDS} interleaved rounds, seconds of processor time of one thread"
+    result = {"method": note, "series": series}
+    print(json.dumps(result, indent=2))
+    if not (arguments.sizes or arguments.only):
+        print(write_result("scaling", result, threads=THREADS), file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
