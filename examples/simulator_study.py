@@ -1,0 +1,260 @@
+"""When does hyperbolic geometry help? Three matched networks on the built-in simulator.
+
+    python examples/simulator_study.py runs --output_dir runs/simulator --minutes 40
+    python examples/simulator_study.py calibration --report docs/results/geometry
+    python examples/simulator_study.py figure --report docs/results/geometry
+    python examples/simulator_study.py report --output_dir runs/simulator \\
+        --report docs/results/geometry
+
+`runs` first chooses the learning rate of each network on seeds of its own, then trains every
+network on every condition with every seed, seed by seed. A run is one file; one that is there is
+not repeated, so the command goes on where it was stopped. `report` puts them together with the
+intervals; docs/results/geometry.md shows the tables. Networks and one run: simulator_training.py
+beside this file; conditions: simulator_conditions.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from simulator_conditions import DRAWN, GRID, TUNED_ON
+from simulator_summary import summary
+from simulator_training import MODELS, Sizes, drawn_embeddings, one_run
+
+from hf_genomics.evaluation.geometry import CALIBRATION, delta_distribution
+from hf_genomics.evaluation.results import (
+    command_line,
+    package_versions,
+    source_commit,
+    write_results,
+)
+from hf_genomics.training.user_errors import user_errors_in_one_line
+
+RATES = (3e-3, 1e-2, 3e-2)
+SEEDS = (1, 2, 3, 4, 5)
+TUNING_SEEDS = (101, 102)
+CALIBRATION_POINTS = 300
+CALIBRATION_SEEDS = (1, 2, 3)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One network on one data set at one learning rate."""
+
+    stage: str
+    condition: str
+    model: str
+    seed: int
+    learning_rate: float
+
+    def file(self, root: Path) -> Path:
+        name = f"{self.model}-{self.seed}-{self.learning_rate:g}.json"
+        return root / self.stage / self.condition.replace(", ", "_").replace(" ", "-") / name
+
+
+def main() -> None:
+    args = parse_arguments(sys.argv[1:])
+    torch.set_num_threads(1)
+    transformers.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    with user_errors_in_one_line("simulator_study.py"):
+        STAGES[args.stage](args)
+
+
+def parse_arguments(argv: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("stage", choices=STAGES)
+    parser.add_argument("--output_dir", type=Path, default=Path("runs/simulator"))
+    parser.add_argument("--report", type=Path, default=Path("docs/results/geometry"))
+    parser.add_argument("--conditions", nargs="+", choices=GRID, default=list(GRID), metavar="NAME")
+    parser.add_argument("--seeds", nargs="+", type=int, default=list(SEEDS))
+    parser.add_argument("--tuning_seeds", nargs="+", type=int, default=list(TUNING_SEEDS))
+    parser.add_argument("--rates", nargs="+", type=float, default=list(RATES))
+    parser.add_argument("--minutes", type=float, help="start no further run after this time")
+    parser.add_argument("--points", type=int, default=CALIBRATION_POINTS, help="of a calibration")
+    parser.add_argument(
+        "--sizes", nargs="*", default=[], metavar="NAME=VALUE", help="fields of Sizes, for a trial"
+    )
+    return parser.parse_args(argv)
+
+
+def sizes_of(args: argparse.Namespace) -> Sizes:
+    """The sizes of the study with those that were given.
+
+    Raises:
+        ValueError: there is no such size, or it is not a whole number.
+    """
+    given = dict(text.partition("=")[::2] for text in args.sizes)
+    known = {field.name for field in dataclasses.fields(Sizes)}
+    for name, value in given.items():
+        if name not in known or not value.isdigit():
+            raise ValueError(
+                f"--sizes has {name}={value}; give whole numbers for: {', '.join(sorted(known))}."
+            )
+    return Sizes(**{name: int(value) for name, value in given.items()})
+
+
+def runs_stage(args: argparse.Namespace) -> None:
+    """Chooses the rates, then makes every run that is not there."""
+    started, commit = time.monotonic(), source_commit()
+    sizes, root = sizes_of(args), args.output_dir
+    rates: dict[str, float] = {}
+
+    def finish(run: Run) -> bool:
+        if args.minutes is not None and time.monotonic() - started > 60 * args.minutes:
+            return False
+        made = make(run, sizes, root, commit)
+        print(*dataclasses.astuple(run), round(made["test_mcc"], 3), flush=True)
+        return True
+
+    tuning = list(tuning_runs(args))
+    if not all(map(finish, tuning)):
+        print("the time is over while the rates are chosen; repeat the command to go on")
+        return
+    rates = chosen_rates([read(run.file(root)) for run in tuning])
+    print("learning rates:", rates, flush=True)
+    seeds_first = product(args.seeds, args.conditions, MODELS)
+    for seed, condition, model in seeds_first:
+        if not finish(Run("runs", condition, model, seed, rates[model])):
+            print("the time is over; repeat the command to go on")
+            return
+
+
+def tuning_runs(args: argparse.Namespace) -> Iterator[Run]:
+    for seed, condition, model, rate in product(args.tuning_seeds, TUNED_ON, MODELS, args.rates):
+        yield Run("tuning", condition, model, seed, rate)
+
+
+def chosen_rates(runs: list[dict[str, Any]]) -> dict[str, float]:
+    """The rate of the highest mean validation MCC of each model, the lowest of equal ones."""
+    chosen = {}
+    for model in MODELS:
+        scores: dict[float, list[float]] = {}
+        for run in runs:
+            if run["model"] == model:
+                scores.setdefault(run["learning_rate"], []).append(run["validation_mcc"])
+        chosen[model] = max(sorted(scores), key=lambda rate: statistics.mean(scores[rate]))
+    return chosen
+
+
+def make(run: Run, sizes: Sizes, root: Path, commit: str | None) -> dict[str, Any]:
+    """The results of a run, read if they are there.
+
+    Raises:
+        ValueError: those that are there are of other settings.
+    """
+    file = run.file(root)
+    settings = {"condition": GRID[run.condition], "sizes": dataclasses.asdict(sizes)}
+    if file.exists():
+        made = read(file)
+        if made["settings"] != settings:
+            raise ValueError(
+                f"{file} was made with other sizes or another condition of that name; choose "
+                "another --output_dir."
+            )
+        return made
+    found = one_run(
+        GRID[run.condition], run.model, sizes, learning_rate=run.learning_rate, seed=run.seed
+    )
+    made = {**dataclasses.asdict(run), **found, "commit": commit, "settings": settings}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_results(file, made)
+    return made
+
+
+def read(file: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(file.read_text("utf-8"))
+    return found
+
+
+def report_stage(args: argparse.Namespace) -> None:
+    """Writes `simulator.json`: what every run came to, and the intervals.
+
+    Raises:
+        ValueError: a model lacks a run that another has.
+    """
+    files = sorted((args.output_dir / "runs").glob("*/*.json"))
+    runs = [read(file) for file in files]
+    tuning = [read(file) for file in sorted((args.output_dir / "tuning").glob("*/*.json"))]
+    if not runs:
+        raise ValueError(f"{args.output_dir} has no runs; make them first: simulator_study.py runs")
+    document = {
+        **provenance(),
+        "run_commits": sorted({run["commit"] for run in runs + tuning}),
+        "sizes": runs[0]["settings"]["sizes"],
+        "conditions": {run["condition"]: run["settings"]["condition"] for run in runs},
+        **summary(runs, tuning, list(MODELS)),
+    }
+    args.report.mkdir(parents=True, exist_ok=True)
+    write_results(args.report / "simulator.json", document)
+
+
+def calibration_stage(args: argparse.Namespace) -> None:
+    """Writes `calibration.json`: delta of spaces that are known, and the seconds it takes."""
+    rows = []
+    for (space, distances), seed in product(CALIBRATION.items(), CALIBRATION_SEEDS):
+        d = distances(args.points, seed)
+        start = time.perf_counter()
+        found = delta_distribution(d).summary()
+        rows.append({"space": space, "seed": seed, **found, "seconds": time.perf_counter() - start})
+        print(space, seed, round(found["mean"], 4), flush=True)
+    args.report.mkdir(parents=True, exist_ok=True)
+    write_results(args.report / "calibration.json", {**provenance(), "rows": rows})
+
+
+def figure_stage(args: argparse.Namespace) -> None:
+    """Draws `poincare.png`, the embeddings of test rows by a network with points of a plane."""
+    from hf_genomics.evaluation.poincare_figure import disk_panels
+
+    sizes = dataclasses.replace(sizes_of(args), embedding=2)
+    panels, facts = drawn_embeddings(DRAWN, sizes, learning_rate=3e-3, seed=SEEDS[0])
+    args.report.mkdir(parents=True, exist_ok=True)
+    figure = disk_panels(panels)
+    figure.savefig(args.report / "poincare.png", dpi=110, metadata={"Software": None})
+    settings = {"conditions": DRAWN, "sizes": dataclasses.asdict(sizes)}
+    write_results(args.report / "poincare.json", {**provenance(), **settings, "panels": facts})
+
+
+def provenance() -> dict[str, Any]:
+    return {
+        "command": command_line(),
+        "commit": source_commit(),
+        "versions": package_versions(),
+        "hardware": f"{processor()}, 1 thread",
+    }
+
+
+def processor() -> str:
+    """The processor's name as Linux has it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return "unknown processor"
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else "unknown processor"
+
+
+STAGES = {
+    "runs": runs_stage,
+    "calibration": calibration_stage,
+    "figure": figure_stage,
+    "report": report_stage,
+}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,222 @@
+"""What the runs of examples/simulator_study.py say: means, intervals, correlations."""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from typing import Any
+
+from hf_genomics.evaluation.paired_differences import paired_bootstrap, paired_t, rank_correlation
+
+BASELINE = "Euclidean"
+DISTANCES = ("tree", "hamming", "embedding")
+Runs = list[dict[str, Any]]
+Summary = dict[str, Any]
+
+
+def summary(runs: Runs, tuning: Runs, models: list[str]) -> Summary:
+    """All that docs/results/geometry.md shows, of complete pairs: a seed counts where every model
+    has run it.
+
+    Raises:
+        ValueError: no data set was run by all models, or one differs between them.
+    """
+    by_condition = paired(runs, models)
+    conditions = [of_condition(name, of, models) for name, of in by_condition.items()]
+    hyperbolic = [model for model in models if model != BASELINE]
+    kept = [run for of in by_condition.values() for seed in of.values() for run in seed.values()]
+    return {
+        "tuning": of_tuning(tuning, models),
+        "parameters": parameters(kept),
+        "by_condition": conditions,
+        "by_factor": by_factor(by_condition, hyperbolic),
+        "rank_correlations": correlations(conditions, hyperbolic),
+        "runs": [flat(run) for run in kept],
+    }
+
+
+def paired(runs: Runs, models: list[str]) -> dict[str, dict[int, dict[str, Any]]]:
+    """Runs by condition, seed and model; seeds that lack a model are left out."""
+    found: dict[str, dict[int, dict[str, Any]]] = defaultdict(lambda: defaultdict(dict))
+    for run in sorted(runs, key=lambda run: run["seed"]):
+        found[run["condition"]][run["seed"]][run["model"]] = run
+    complete: dict[str, dict[int, dict[str, Any]]] = {}
+    for condition, seeds in found.items():
+        whole = {seed: of for seed, of in seeds.items() if set(models) <= set(of)}
+        for seed, of in whole.items():
+            if len({run["data"] for run in of.values()}) > 1:
+                raise ValueError(f"the data of {condition!r}, seed {seed}, differ between models.")
+        if whole:
+            complete[condition] = whole
+    if not complete:
+        raise ValueError("no data set was run by every model yet; repeat: simulator_study.py runs")
+    return complete
+
+
+def of_condition(name: str, seeds: dict[int, dict[str, Any]], models: list[str]) -> Summary:
+    """Means over the seeds of one condition."""
+    runs = {model: [of[model] for of in seeds.values()] for model in models}
+    scores = {model: [run["test_mcc"] for run in of] for model, of in runs.items()}
+    baseline = runs[BASELINE]
+    delta = {what: mean_delta(baseline, what) for what in ("tree", "hamming")}
+    delta |= {f"embedding {model}": mean_delta(runs[model], "embedding") for model in models}
+    return {
+        "condition": name,
+        "settings": baseline[0]["settings"]["condition"],
+        "num_labels": sorted({run["num_labels"] for run in baseline}),
+        "seeds": list(seeds),
+        "mcc": {model: statistics.mean(of) for model, of in scores.items()},
+        "difference": {
+            model: difference(scores[model], scores[BASELINE])
+            for model in models
+            if model != BASELINE
+        },
+        "delta": delta,
+        "curvature": {
+            model: curvature(runs[model]) for model in models if runs[model][0]["curvature_after"]
+        },
+    }
+
+
+def difference(ours: list[float], others: list[float]) -> Summary:
+    """Mean difference with its bootstrap and Student intervals, and the number of pairs."""
+    t = paired_t(ours, others)
+    return {
+        **asdict(paired_bootstrap(ours, others)),
+        "t_low": t.low,
+        "t_high": t.high,
+        "pairs": len(ours),
+    }
+
+
+def mean_delta(runs: Runs, what: str) -> Summary | None:
+    """Mean over the runs of the mean and the largest relative delta; None where one has none."""
+    found = [run["delta"][what] for run in runs]
+    if any(of is None for of in found):
+        return None
+    return {name: statistics.mean(of[name] for of in found) for name in ("mean", "largest")}
+
+
+def curvature(runs: Runs) -> list[Summary]:
+    """For each k of a network: where it starts, and mean and range of where it ends."""
+    ends = zip(*(run["curvature_after"] for run in runs), strict=True)
+    starts = runs[0]["curvature_before"]
+    return [
+        {"start": start, "mean": statistics.mean(end), "low": min(end), "high": max(end)}
+        for start, end in zip(starts, ends, strict=True)
+    ]
+
+
+def by_factor(
+    by_condition: dict[str, dict[int, dict[str, Any]]], hyperbolic: list[str]
+) -> list[Summary]:
+    """Differences over all data sets that share a level of a factor, and over each family."""
+    groups: dict[tuple[str, str], Runs] = defaultdict(list)
+    for name, seeds in by_condition.items():
+        for of in seeds.values():
+            for group in groups_of(name, of[BASELINE]["settings"]["condition"]):
+                groups[group].append(of)
+    return [
+        {
+            "factor": factor,
+            "level": level,
+            "difference": {
+                model: difference(scores_of(pairs, model), scores_of(pairs, BASELINE))
+                for model in hyperbolic
+            },
+        }
+        for (factor, level), pairs in groups.items()
+    ]
+
+
+def groups_of(name: str, condition: dict[str, Any]) -> Iterable[tuple[str, str]]:
+    family = name.partition(",")[0]
+    yield "family", family
+    if family == "clade":
+        tree = condition["tree"]
+        yield f"clade, {tree}: depth of the label", str(condition["clade_depth"])
+        yield f"clade, {tree}: height of the tree", f"{condition['height']:g}"
+
+
+def scores_of(pairs: Runs, model: str) -> list[float]:
+    return [of[model]["test_mcc"] for of in pairs]
+
+
+def correlations(conditions: list[Summary], hyperbolic: list[str]) -> list[Summary]:
+    """Rank correlation over conditions of the difference with delta, and with what sets the trees.
+
+    `baseline` is the score of the twin: how hard the condition is.
+    """
+    against: dict[str, Callable[[Summary, str], float | None]] = {
+        "delta of the tree": lambda c, _: mean_of(c["delta"]["tree"]),
+        "delta of Hamming distances": lambda c, _: mean_of(c["delta"]["hamming"]),
+        "delta of embeddings": lambda c, model: mean_of(c["delta"][f"embedding {model}"]),
+        "delta of the twin's embeddings": lambda c, _: mean_of(c["delta"][f"embedding {BASELINE}"]),
+        "depth of the label": lambda c, _: of_clade(c, "clade_depth"),
+        "height of the tree": lambda c, _: of_clade(c, "height"),
+        "MCC of the twin": lambda c, _: c["mcc"][BASELINE],
+    }
+    rows = []
+    for model in hyperbolic:
+        for what, value in against.items():
+            pairs = [(value(c, model), c["difference"][model]["value"]) for c in conditions]
+            known = [(x, y) for x, y in pairs if x is not None]
+            if len(known) > 1:
+                estimate = rank_correlation(*zip(*known, strict=True))
+                row = {"model": model, "against": what, "conditions": len(known)}
+                rows.append(row | asdict(estimate))
+    return rows
+
+
+def mean_of(delta: Summary | None) -> float | None:
+    return None if delta is None else delta["mean"]
+
+
+def of_clade(condition: Summary, setting: str) -> float | None:
+    """A setting of the family in which it varies."""
+    is_clade = condition["condition"].startswith("clade")
+    return condition["settings"][setting] if is_clade else None
+
+
+def of_tuning(tuning: Runs, models: list[str]) -> list[Summary]:
+    """Mean validation MCC of each model at each rate."""
+    scores: dict[str, dict[float, list[float]]] = {model: defaultdict(list) for model in models}
+    for run in tuning:
+        scores[run["model"]][run["learning_rate"]].append(run["validation_mcc"])
+    return [
+        {
+            "model": model,
+            "runs": sum(map(len, rates.values())),
+            "validation_mcc": {f"{rate:g}": statistics.mean(rates[rate]) for rate in sorted(rates)},
+        }
+        for model, rates in scores.items()
+    ]
+
+
+def parameters(runs: Runs) -> list[Summary]:
+    """Parameters of each model by number of classes, and by how much they differ at most."""
+    found: dict[int, dict[str, int]] = defaultdict(dict)
+    for run in runs:
+        found[run["num_labels"]][run["model"]] = run["num_parameters"]
+    return [
+        {
+            "num_labels": labels,
+            **counts,
+            "largest_over_smallest": max(counts.values()) / min(counts.values()),
+        }
+        for labels, counts in sorted(found.items())
+    ]
+
+
+KEPT = (
+    *("condition", "model", "seed", "learning_rate", "validation_mcc", "test_mcc", "num_labels"),
+    *("num_parameters", "steps", "best_step", "train_seconds", "data", "curvature_after"),
+)
+
+
+def flat(run: dict[str, Any]) -> Summary:
+    """What is kept of a run: its settings are those of its condition."""
+    delta = {f"delta_{what}": mean_of(run["delta"][what]) for what in DISTANCES}
+    return {name: run[name] for name in KEPT} | delta
