@@ -14,7 +14,9 @@ import re
 import sys
 from pathlib import Path
 
+import report_gue
 import report_league
+import report_phylogpn
 import report_speed
 import report_vqdna
 from report_tables import Table, as_table
@@ -26,6 +28,8 @@ BLOCK = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end of table -->)", re.DO
 TABLES: dict[str, Table] = {
     **report_vqdna.TABLES,
     **report_league.TABLES,
+    **report_gue.TABLES,
+    **report_phylogpn.TABLES,
     **report_speed.TABLES,
 }
 

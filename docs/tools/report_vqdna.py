@@ -1,4 +1,4 @@
-"""Tables of VQDNA: vocabularies, language models on them, and those fine-tuned."""
+"""Tables of VQDNA: vocabularies, language models on them, those fine-tuned, and SARS-CoV-2."""
 
 from __future__ import annotations
 
@@ -106,8 +106,64 @@ def vocabularies_fine_tuned(root: Path) -> Rows:
     return rows
 
 
+EMBEDDINGS = {
+    "6-mer frequencies": "6-mer frequencies",
+    "12-mers, present or not": "12-mers, present or not",
+    "robust: e_1": "`robust`: mean coarse vector `e_1`",
+    "robust: e_2": "`robust`: mean fine vector `e_2`",
+    "robust: Z_hat": "`robust`: mean of both, `Z_hat`",
+    "robust: Z_hat, vectors permuted": "the same codes, vectors permuted",
+    "robust: pairs of codes, present or not": "the same codes, pairs present or not",
+    "adapted: Z_hat": "adapted to 2020, `Z_hat`",
+    "untrained: Z_hat": "untrained network, `Z_hat`",
+    "untrained: pairs of codes, present or not": "untrained network, pairs present or not",
+    "length and number of N": "length and number of N alone",
+}
+
+
+def sars_cov_2(root: Path) -> Rows:
+    """Genomes of SARS-CoV-2: neighbours of the same variant, and what a linear probe reads."""
+    measured = read(root, "vqdna/sars_cov_2")["embeddings"]
+    rows = [
+        [
+            "",
+            "10-nearest purity, centred",
+            "nearest of another lineage, centred",
+            "probe macro-F1, lineages apart",
+            "variance in two axes, %",
+            "linear in length and N, %",
+        ]
+    ]
+    for name, shown in EMBEDDINGS.items():
+        of = measured[name]
+        f1 = [f"{of['macro_f1'][part]:.3f}" for part in ("value", "low", "high")]
+        cells = [f"{of[part]:.3f}" for part in ("purity_centred", "apart_centred")]
+        cells.append(f"{f1[0]} [{f1[1]}, {f1[2]}]")
+        cells += [numbers([100 * of[part]], 0) for part in ("in_two_axes", "from_leak")]
+        rows.append([shown, *cells])
+    return rows
+
+
+def sars_cov_2_mutations(root: Path) -> Rows:
+    """Spike mutations in codes of the first quantizer, by level."""
+    levels = read(root, "vqdna/sars_cov_2")["mutations_summary"]["robust"]
+    rows = [["", *levels]]
+    for what, part, scale, digits in (
+        ("mutations", "mutations", 1, 0),
+        ("codes that one changes, mean", "changed_codes", 1, 1),
+        ("furthest of them, bases", "radius", 1, 0),
+        ("code at its own position changes, %", "changed_at_site", 100, 0),
+        ("marker and mutation agree in a genome, %", "agrees", 100, 1),
+        ("places of the reference with the marker's code, mean", "anywhere_in_reference", 1, 0),
+    ):
+        rows.append([what, *(numbers([scale * of[part]], digits) for of in levels.values())])
+    return rows
+
+
 TABLES: dict[str, Table] = {
     "vocabularies": vocabularies,
     "language_models": language_models,
     "vocabularies_fine_tuned": vocabularies_fine_tuned,
+    "sars_cov_2": sars_cov_2,
+    "sars_cov_2_mutations": sars_cov_2_mutations,
 }
