@@ -110,14 +110,14 @@ def sizes_of(args: argparse.Namespace) -> Sizes:
 
 def runs_stage(args: argparse.Namespace) -> None:
     """Chooses the rates, then makes every run that is not there."""
-    started, commit = time.monotonic(), source_commit()
+    started, origin = time.monotonic(), provenance()  # of the code that runs, so asked for first
     sizes, root = sizes_of(args), args.output_dir
     rates: dict[str, float] = {}
 
     def finish(run: Run) -> bool:
         if args.minutes is not None and time.monotonic() - started > 60 * args.minutes:
             return False
-        made = make(run, sizes, root, commit)
+        made = make(run, sizes, root, origin)
         print(*dataclasses.astuple(run), round(made["test_mcc"], 3), flush=True)
         return True
 
@@ -151,7 +151,7 @@ def chosen_rates(runs: list[dict[str, Any]]) -> dict[str, float]:
     return chosen
 
 
-def make(run: Run, sizes: Sizes, root: Path, commit: str | None) -> dict[str, Any]:
+def make(run: Run, sizes: Sizes, root: Path, origin: dict[str, Any]) -> dict[str, Any]:
     """The results of a run, read if they are there.
 
     Raises:
@@ -170,7 +170,7 @@ def make(run: Run, sizes: Sizes, root: Path, commit: str | None) -> dict[str, An
     found = one_run(
         GRID[run.condition], run.model, sizes, learning_rate=run.learning_rate, seed=run.seed
     )
-    made = {**dataclasses.asdict(run), **found, "commit": commit, "settings": settings}
+    made = {**dataclasses.asdict(run), **found, "origin": origin, "settings": settings}
     file.parent.mkdir(parents=True, exist_ok=True)
     write_results(file, made)
     return made
@@ -194,13 +194,24 @@ def report_stage(args: argparse.Namespace) -> None:
         raise ValueError(f"{args.output_dir} has no runs; make them first: simulator_study.py runs")
     document = {
         **provenance(),
-        "run_commits": sorted({run["commit"] for run in runs + tuning}),
+        "origins": origins([*runs, *tuning]),
         "sizes": runs[0]["settings"]["sizes"],
         "conditions": {run["condition"]: run["settings"]["condition"] for run in runs},
         **summary(runs, tuning, list(MODELS)),
     }
     args.report.mkdir(parents=True, exist_ok=True)
     write_results(args.report / "simulator.json", document)
+
+
+def origins(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Where runs were made, each once, with how many and the seconds of their training."""
+    found: dict[str, dict[str, Any]] = {}
+    for run in runs:
+        key = json.dumps(run["origin"], sort_keys=True)
+        of = found.setdefault(key, {**run["origin"], "runs": 0, "train_seconds": 0.0})
+        of["runs"] += 1
+        of["train_seconds"] += run["train_seconds"]
+    return [found[key] for key in sorted(found)]
 
 
 def calibration_stage(args: argparse.Namespace) -> None:
