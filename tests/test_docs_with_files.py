@@ -42,8 +42,11 @@ def run_command_of(page: str, beginning: str) -> None:
 def test_examples_of_the_hyperbolic_cnn_run(tmp_path, monkeypatch):
     pytest.importorskip("peft", reason="peft is in the extra `peft`")
     monkeypatch.chdir(tmp_path)
-    use, convert, lora, pipelines = examples("docs/hyperbolic_cnn.md")
+    stronger, use, convert, lora, pipelines = examples("docs/hyperbolic_cnn.md")
     names: dict = {}
+    stronger(names)
+    network = HyperbolicCNNForSequenceClassification(names["config"])
+    assert network(torch.tensor([[0, 1, 2, 3]])).logits.shape == (1, 2)
     use(names)
     names["model"].save_pretrained("path/to/saved")
     names["tokenizer"].save_pretrained("path/to/saved")
