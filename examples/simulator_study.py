@@ -44,7 +44,7 @@ from hf_genomics.training.user_errors import user_errors_in_one_line
 
 RATES = (3e-3, 1e-2, 3e-2)
 SEEDS = (1, 2, 3, 4, 5)
-TUNING_SEEDS = (101, 102)
+TUNING_SEEDS = (101,)
 CALIBRATION_POINTS = 300
 CALIBRATION_SEEDS = (1, 2, 3)
 

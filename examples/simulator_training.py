@@ -19,14 +19,14 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 from torch.utils.data import TensorDataset
-from transformers import PrinterCallback, TrainingArguments, set_seed
+from transformers import EvalPrediction, PrinterCallback, TrainingArguments, set_seed
 
 from hf_genomics import HyperbolicCNNConfig, HyperbolicCNNForSequenceClassification
 from hf_genomics.benchmarks.conditions import CONDITIONS, SimulatedRows
 from hf_genomics.benchmarks.parameters import SimulationParameters
 from hf_genomics.benchmarks.trees import RootedTree
 from hf_genomics.evaluation.geometry import delta_distribution
-from hf_genomics.evaluation.metrics import compute_classification_metrics
+from hf_genomics.evaluation.metrics import matthews_correlation
 from hf_genomics.models.hyperbolic_cnn.lorentz_layers import LorentzConv1d, LorentzLinear
 from hf_genomics.training.recipes import MODERN
 from hf_genomics.training.trainer import GenomicsTrainer
@@ -59,14 +59,14 @@ class Sizes:
     """
 
     num_train: int = 768
-    num_test: int = 384
+    num_test: int = 256
     length: int = 100
     width: int = 8
     embedding: int = 16
     num_layers: int = 2
-    epochs: int = 10
+    epochs: int = 8
     batch_size: int = 128
-    measured_rows: int = 96
+    measured_rows: int = 64
 
 
 def simulated(condition: dict[str, Any], sizes: Sizes, seed: int) -> SimulatedRows:
@@ -170,7 +170,7 @@ def train(
             train_dataset=splits["train"],
             eval_dataset=splits["validation"],
             data_collator=collate,
-            compute_metrics=compute_classification_metrics,
+            compute_metrics=mcc,
         )
         trainer.remove_callback(PrinterCallback)
         start = time.perf_counter()
@@ -182,6 +182,12 @@ def train(
         "best_step": trainer.state.best_global_step or 0,
         "train_seconds": round(seconds, 2),
     }
+
+
+def mcc(prediction: EvalPrediction) -> dict[str, float]:
+    """The one score of the study: all of the library's take longer than an epoch here."""
+    classes = np.asarray(prediction.predictions).argmax(-1)
+    return {MCC: matthews_correlation(np.asarray(prediction.label_ids), classes)}
 
 
 def score(trainer: GenomicsTrainer, rows: TensorDataset) -> float:
