@@ -7,10 +7,10 @@
         --report docs/results/geometry
 
 `runs` first chooses the learning rate of each network on seeds of its own, then trains every
-network on every condition with every seed, seed by seed. A run is one file; one that is there is
-not repeated, so the command goes on where it was stopped. `report` puts them together with the
-intervals; docs/results/geometry.md shows the tables. Networks and one run: simulator_training.py
-beside this file; conditions: simulator_conditions.py.
+network on every condition with every seed, condition by condition. A run is one file; one that is
+there is not repeated, so the command goes on where it was stopped. `report` puts them together with
+the intervals; docs/results/geometry.md shows the tables. Networks and one run:
+simulator_training.py beside this file; conditions: simulator_conditions.py.
 """
 
 from __future__ import annotations
@@ -127,8 +127,7 @@ def runs_stage(args: argparse.Namespace) -> None:
         return
     rates = chosen_rates([read(run.file(root)) for run in tuning])
     print("learning rates:", rates, flush=True)
-    seeds_first = product(args.seeds, args.conditions, MODELS)
-    for seed, condition, model in seeds_first:
+    for condition, seed, model in product(args.conditions, args.seeds, MODELS):
         if not finish(Run("runs", condition, model, seed, rates[model])):
             print("the time is over; repeat the command to go on")
             return
