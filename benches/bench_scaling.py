@@ -7,10 +7,13 @@ sizes, says scaling_subjects.py.
 The cost of a doubling is 2 to the slope of a line through the logarithms of time and size, fitted
 by least squares to all sizes, and once more to the four largest: what a call costs whatever its
 size hides the slope at the short end. Peak memory is what a process of its own takes during one
-call beyond the model and the input, after a call of the smallest size.
+call beyond the model and the input, after a call of the smallest size. Calls that take less than
+10 ms are repeated until these have passed.
 """
 
 import argparse
+import ctypes
+import gc
 import json
 import math
 import multiprocessing
@@ -36,10 +39,11 @@ import time  # noqa: E402  (the environment above comes first)
 import torch  # noqa: E402
 from bench_phylogenetic_likelihood import resident  # noqa: E402
 from measure import compare, ratio, summary, write_result  # noqa: E402
-from scaling_subjects import Make, Subject, subjects  # noqa: E402
+from scaling_subjects import Call, Make, Subject, subjects  # noqa: E402
 
 ROUNDS = 7
 LONG_END = 4  # sizes
+LEAST_SECONDS = 0.01  # of what is timed at once; a call on cold caches says little
 MEBIBYTE = 2**20
 
 
@@ -53,18 +57,25 @@ def cost_of_doubling(sizes: Sequence[int], times: Sequence[float]) -> float | No
     return float(2**slope)
 
 
-def measured(subject: Subject) -> dict[str, Any]:
-    """Memory first: processes that are forked from one that has worked inherit what it freed."""
-    peaks = {
-        name: [peak_mebibytes(make, size, subject.sizes[0]) for size in subject.sizes]
-        for name, make in subject.makes.items()
-    }
-    calls = {
-        f"{name}, {size}": make(size)
-        for name, make in subject.makes.items()
-        for size in subject.sizes
-    }
-    seconds = compare(calls, rounds=ROUNDS, warm_up=1, clock=time.process_time)
+def measured(subject: Subject, peaks: dict[str, list[float]]) -> dict[str, Any]:
+    """Times and what follows from them.
+
+    Args:
+        subject: what to measure.
+        peaks: the peak memory of each of its calls in MiB.
+    """
+    calls, times_each = {}, {}
+    for name, make in subject.makes.items():
+        for size in subject.sizes:
+            key = f"{name}, {size}"
+            calls[key], times_each[key] = repeated(make(size))
+    gc.collect()
+    gc.disable()  # as timeit does: what one call leaves would be another's time
+    try:
+        found = compare(calls, rounds=ROUNDS, warm_up=1, clock=time.process_time)
+    finally:
+        gc.enable()
+    seconds = {key: [each / times_each[key] for each in found[key]] for key in found}
     times = summary(seconds)
     result: dict[str, Any] = {"by": subject.by, "unit": subject.unit, "sizes": subject.sizes}
     for name in subject.makes:
@@ -89,6 +100,28 @@ def measured(subject: Subject) -> dict[str, Any]:
     return result
 
 
+def repeated(call: Call) -> tuple[Call, int]:
+    """A call that does it so often that LEAST_SECONDS pass, and how often that is."""
+    call()
+    begin = time.process_time()
+    call()
+    count = max(1, math.ceil(LEAST_SECONDS / max(time.process_time() - begin, 1e-6)))
+
+    def run() -> None:
+        for _ in range(count):
+            call()
+
+    return run, count
+
+
+def peaks(subject: Subject) -> dict[str, list[float]]:
+    """Peak memory of each call in MiB, by what is measured."""
+    return {
+        name: [peak_mebibytes(make, size, subject.sizes[0]) for size in subject.sizes]
+        for name, make in subject.makes.items()
+    }
+
+
 def peak_mebibytes(make: Make, size: int, smallest: int) -> float:
     """Of one call, in a process of its own, which has the imports from this one."""
     context = multiprocessing.get_context("fork")
@@ -107,6 +140,8 @@ def peak_mebibytes(make: Make, size: int, smallest: int) -> float:
 def _send_peak(sending: Connection, make: Make, size: int, smallest: int) -> None:
     make(smallest)()  # libraries load what they need
     call = make(size)
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)  # what is free and yet held would hide what the call takes
     Path("/proc/self/clear_refs").write_text("5")  # forgets the peak so far (Linux)
     before = resident("VmRSS")
     call()
@@ -121,11 +156,16 @@ def main() -> None:
     torch.set_num_threads(THREADS)
     series: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
-        for subject in subjects(Path(folder)):
-            if arguments.only and arguments.only not in subject.name:
-                continue
+        chosen = [
+            subject.at_first(arguments.sizes)
+            for subject in subjects(Path(folder))
+            if (arguments.only or "") in subject.name
+        ]
+        # memory first: processes forked from one that has worked would use what it has freed
+        taken = [peaks(subject) for subject in chosen]
+        for subject, peak in zip(chosen, taken, strict=True):
             begin = time.perf_counter()
-            series[subject.name] = measured(subject.at_first(arguments.sizes))
+            series[subject.name] = measured(subject, peak)
             print(f"{subject.name}: {time.perf_counter() - begin:.0f} s", file=sys.stderr)
     note = f"median of {ROUNDS} interleaved rounds, seconds of processor time of one thread"
     result = {"method": note, "series": series}

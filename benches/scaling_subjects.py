@@ -88,7 +88,7 @@ def subjects(folder: Path) -> list[Subject]:
     found += [
         length(
             "PhyloGPN, published size: forward",
-            sizes=LENGTHS[:4],
+            sizes=LENGTHS[:3],
             makes={"ours": functools.partial(of_length, phylogpn({}))},
         ),
         length(

@@ -45,6 +45,15 @@ def test_peak_memory_is_that_of_the_call(bench):
     assert mebibytes == pytest.approx(48, rel=0.1)
 
 
+def test_short_calls_are_repeated(bench):
+    calls = []
+    run, count = bench.repeated(lambda: calls.append(sum(range(1000))))
+    assert count > 10
+    calls.clear()
+    run()
+    assert len(calls) == count
+
+
 @forking
 def test_a_failed_measurement_of_memory_says_its_size(bench, capfd):
     with pytest.raises(RuntimeError, match="at size 7 failed"):
