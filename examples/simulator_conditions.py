@@ -63,6 +63,6 @@ GRID: dict[str, Condition] = {
 
 TUNED_ON = ("clade, balanced, depth 2, height 1", "control, motif")
 DRAWN = {
-    "2 clades": clade("balanced", 64, 1, 0.5),
+    "4 clades": clade("balanced", 64, 2, 0.5),
     "8 clades": clade("balanced", 64, 3, 0.5),
 }

@@ -46,7 +46,8 @@ RATES = (3e-3, 1e-2, 3e-2)
 SEEDS = (1, 2, 3, 4, 5)
 TUNING_SEEDS = (101,)
 CALIBRATION_POINTS = 300
-CALIBRATION_SEEDS = (1, 2, 3)
+CALIBRATION_SEEDS = (1, 2)
+DRAWN_RATE = 1e-2
 
 
 @dataclass(frozen=True)
@@ -218,9 +219,11 @@ def calibration_stage(args: argparse.Namespace) -> None:
     rows = []
     for (space, distances), seed in product(CALIBRATION.items(), CALIBRATION_SEEDS):
         d = distances(args.points, seed)
-        start = time.perf_counter()
+        start, cpu_start = time.perf_counter(), time.process_time()
         found = delta_distribution(d).summary()
-        rows.append({"space": space, "seed": seed, **found, "seconds": time.perf_counter() - start})
+        # Both clocks: on a machine that other work shares the wall's says little of the method.
+        seconds, cpu = time.perf_counter() - start, time.process_time() - cpu_start
+        rows.append({"space": space, "seed": seed, **found, "seconds": seconds, "cpu_seconds": cpu})
         print(space, seed, round(found["mean"], 4), flush=True)
     args.report.mkdir(parents=True, exist_ok=True)
     write_results(args.report / "calibration.json", {**provenance(), "rows": rows})
@@ -231,7 +234,7 @@ def figure_stage(args: argparse.Namespace) -> None:
     from hf_genomics.evaluation.poincare_figure import disk_panels
 
     sizes = dataclasses.replace(sizes_of(args), embedding=2)
-    panels, facts = drawn_embeddings(DRAWN, sizes, learning_rate=3e-3, seed=SEEDS[0])
+    panels, facts = drawn_embeddings(DRAWN, sizes, learning_rate=DRAWN_RATE, seed=SEEDS[0])
     args.report.mkdir(parents=True, exist_ok=True)
     figure = disk_panels(panels)
     figure.savefig(args.report / "poincare.png", dpi=110, metadata={"Software": None})
