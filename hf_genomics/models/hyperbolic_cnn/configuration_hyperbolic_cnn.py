@@ -56,6 +56,10 @@ class HyperbolicCNNConfig(PreTrainedConfig):
             (`False`).
         reverse_complement: `None`, or `"average"`: both strands are embedded and the pooled
             embedding is the Lorentz centroid of the two (their mean in the Euclidean twin).
+        oriented_parts: with `head="parts"` and `reverse_complement="average"`, average the centroid
+            and the maximum of the two strands, but take the parts of the given strand alone: for
+            labels that depend on the direction, as a promoter's do. The logits of the other strand
+            are then others.
         batch_norm_eps: added to the spread of a batch norm.
         batch_norm_momentum: weight of the newest batch in the running statistics.
         initializer_range: convolution and linear weights of the Lorentz layers start uniform in
@@ -93,6 +97,7 @@ class HyperbolicCNNConfig(PreTrainedConfig):
     max_radius: float | int = 10.0
     mask_padding: bool = True
     reverse_complement: str | None = None
+    oriented_parts: bool = False
     batch_norm_eps: float | int = 1e-5
     batch_norm_momentum: float | int = 0.1
     initializer_range: float | int = 0.02

@@ -25,7 +25,7 @@ from transformers.utils import can_return_tuple
 from .blocks import NUM_BASES, HyperbolicCNNBlock, HyperbolicCNNResidualBlock
 from .configuration_hyperbolic_cnn import HyperbolicCNNConfig
 from .euclidean_layers import EuclideanBatchNorm, EuclideanConv1d, EuclideanLinear
-from .lorentz import add_time, centroid, change_curvature_scale, squared_norm
+from .lorentz import add_time, change_curvature_scale, squared_norm
 from .lorentz_batch_norm import LorentzBatchNorm
 from .lorentz_layers import LorentzConv1d, LorentzLinear, LorentzMLR
 from .pooling import HyperbolicCNNPooler
@@ -316,12 +316,8 @@ class HyperbolicCNNModel(HyperbolicCNNPreTrainedModel):
                 )
                 k = new_k
             hidden_states.append((x, k))
-        pooled = self.pooler(x, mask, k)
-
         strands = 2 if self.config.reverse_complement == "average" else 1
-        if strands == 2:
-            both = pooled.unflatten(0, (2, -1))  # (2 B, E) -> (2, B, E)
-            pooled = centroid(both, k=k, dim=2, over=0) if lorentz else both.mean(0)
+        pooled = self.pooler(x, mask, k, strands)
 
         def as_points(features: Tensor, k: Tensor | None) -> Tensor:
             features = features[: features.shape[0] // strands, :, :length].transpose(1, 2)

@@ -1,6 +1,7 @@
 """From the features of all positions of a sequence to one embedding.
 
-Legend: B batch, C channels of a feature without time, L positions, P parts, E embedding width.
+Legend: B batch, S strands, C channels of a feature without time, L positions, P parts, E
+embedding width.
 """
 
 import torch
@@ -27,6 +28,7 @@ class HyperbolicCNNPooler(nn.Module):
         super().__init__()
         self.lorentz = config.geometry == "lorentz"
         self.head, self.num_parts = config.head, config.num_parts
+        self.oriented_parts = config.head == "parts" and config.oriented_parts
         self.max_length = config.max_length if config.head == "flatten" else None
         time = int(self.lorentz)
         linear = LorentzLinear if self.lorentz else EuclideanLinear
@@ -35,15 +37,39 @@ class HyperbolicCNNPooler(nn.Module):
             None if config.embedding_dim is None else linear(width, config.embedding_dim - time)
         )
 
-    def forward(self, x: Tensor, mask: Tensor | None, k: Tensor | None) -> Tensor:
-        """Features `(B, C, L)` and mask `(B, 1, L)` to embeddings without time, `(B, E - 1)`."""
+    def forward(self, x: Tensor, mask: Tensor | None, k: Tensor | None, strands: int = 1) -> Tensor:
+        """Features `(S B, C, L)` and mask `(S B, 1, L)` to embeddings without time, `(B, E - 1)`.
+
+        With two strands (S = 2, the given one first) the embedding is the average of both, or with
+        `oriented_parts` made of the average of their motifs and of the parts of the given one.
+        """
+        if self.oriented_parts and strands == 2:
+            given, given_mask = (y if y is None else y.unflatten(0, (2, -1))[0] for y in (x, mask))
+            parts = self._parts(given, given_mask, k)
+            pooled = torch.cat([self._average(self._motifs(x, mask, k), k), parts], 2)
+            return self._embed(pooled.flatten(1), k)
         if self.max_length is not None:
-            pooled = F.pad(x, (0, self.max_length - x.shape[2])).flatten(1)
+            pooled = F.pad(x, (0, self.max_length - x.shape[2]))
         elif self.head == "parts":
-            pooled = self._parts(x, mask, k)
+            pooled = torch.cat([self._motifs(x, mask, k), self._parts(x, mask, k)], 2)
         else:
             pooled = self._centroid(x, mask, k)
-        return pooled if self.linear is None else F.relu(self.linear(pooled, k))
+        embeddings = self._embed(pooled.flatten(1), k)
+        return self._average(embeddings, k) if strands == 2 else embeddings
+
+    def _embed(self, joined: Tensor, k: Tensor | None) -> Tensor:
+        """The joined point `(B, C P)` through the linear layer and ReLU, if they are asked for."""
+        return joined if self.linear is None else F.relu(self.linear(joined, k))
+
+    def _average(self, points: Tensor, k: Tensor | None) -> Tensor:
+        """The average of the two strands, `(2 B, ...)` to `(B, ...)`; space components along 1."""
+        both = points.unflatten(0, (2, -1))
+        return centroid(both, k=k, dim=2, over=0) if self.lorentz else both.mean(0)
+
+    def _motifs(self, x: Tensor, mask: Tensor | None, k: Tensor | None) -> Tensor:
+        """Centroid and maximum, `(B, C, 2)`."""
+        # features are not negative and those of padding 0, so padding is no maximum
+        return torch.stack([self._centroid(x, mask, k), x.amax(2)], 2)
 
     def _centroid(self, x: Tensor, mask: Tensor | None, k: Tensor | None) -> Tensor:
         """The average of the positions, `(B, C)`."""
@@ -54,22 +80,16 @@ class HyperbolicCNNPooler(nn.Module):
         return (x * mask).sum(2) / mask.sum(2).clamp_min(1)
 
     def _parts(self, x: Tensor, mask: Tensor | None, k: Tensor | None) -> Tensor:
-        """Centroid, maximum and the centroids of the parts, `(B, C (P + 2))`."""
-        # features are not negative and those of padding 0, so padding is no maximum
-        points = [self._centroid(x, mask, k)[:, :, None], x.amax(2, keepdim=True)]
-        if self.num_parts:
-            points.append(self._centroids(x, mask, k) * self.num_parts**-0.5)
-        return torch.cat(points, 2).flatten(1)
-
-    def _centroids(self, x: Tensor, mask: Tensor | None, k: Tensor | None) -> Tensor:
-        """The averages of the parts, `(B, C, P)`; a part without a position is the origin."""
+        """The centroids of the parts, scaled, `(B, C, P)`; without a position, the origin."""
+        if not self.num_parts:
+            return x[:, :, :0]
         weights = part_weights(x, mask, self.num_parts)
         parts = torch.bmm(x, weights)
-        if not self.lorentz:
-            return parts
-        time = torch.bmm(time_component(x, k=k), weights)
-        time = torch.where(weights.any(1, keepdim=True), time, k.to(x.dtype).sqrt())
-        return normalize_time_like(parts, time, k=k)
+        if self.lorentz:
+            time = torch.bmm(time_component(x, k=k), weights)
+            time = torch.where(weights.any(1, keepdim=True), time, k.to(x.dtype).sqrt())
+            parts = normalize_time_like(parts, time, k=k)
+        return parts * self.num_parts**-0.5
 
 
 def part_weights(x: Tensor, mask: Tensor | None, num_parts: int) -> Tensor:

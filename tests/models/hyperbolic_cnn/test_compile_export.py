@@ -19,7 +19,7 @@ NETWORKS = [
     {"geometry": "lorentz", "multi_curvature": True, "reverse_complement": "average"},
     {"geometry": "euclidean", "head": "flatten"},
     {"geometry": "euclidean", "head": "centroid"},
-    {"geometry": "lorentz", "multi_curvature": True, **RESIDUAL, "reverse_complement": "average"},
+    {"geometry": "lorentz", **RESIDUAL, "reverse_complement": "average", "oriented_parts": True},
     {"geometry": "euclidean", **RESIDUAL},
 ]
 networks = pytest.mark.parametrize(

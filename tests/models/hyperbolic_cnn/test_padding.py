@@ -6,7 +6,7 @@ import torch
 from tests.models.hyperbolic_cnn.tiny import PAD, RESIDUAL, random_ids, tiny_model
 
 TOLERANCE = 1e-10
-SHOWN = ("geometry", "head", "reverse_complement", "batch_norm")
+SHOWN = ("geometry", "head", "reverse_complement", "batch_norm", "oriented_parts")
 
 variants = pytest.mark.parametrize(
     "options",
@@ -24,6 +24,10 @@ variants = pytest.mark.parametrize(
             ("euclidean", "lorentz"),
         )
         for strands in (None, "average")
+    ]
+    + [
+        {**RESIDUAL, "geometry": geometry, "reverse_complement": "average", "oriented_parts": True}
+        for geometry in ("lorentz", "euclidean")
     ],
     ids=lambda options: "-".join(str(options[name]) for name in options if name in SHOWN),
 )

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from hf_genomics.models.hyperbolic_cnn.lorentz import centroid
 from hf_genomics.models.hyperbolic_cnn.modeling_hyperbolic_cnn import reverse_complement
 from tests.models.hyperbolic_cnn.tiny import PAD, RESIDUAL, random_ids, tiny_model
 
@@ -38,6 +39,48 @@ def test_logits_of_both_strands_are_equal(options, training):
     assert not torch.equal(ids, other_strand(ids))
     logits = [model(strand).logits for strand in (ids, other_strand(ids))]
     torch.testing.assert_close(*logits, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("geometry", ["lorentz", "euclidean"])
+@pytest.mark.parametrize("embedding_dim", [None, 12])
+def test_oriented_parts_are_those_of_the_given_strand_and_the_rest_is_of_both(
+    geometry, embedding_dim
+):
+    fields = RESIDUAL | {"geometry": geometry, "reverse_complement": "average"}
+    oriented = tiny_model(oriented_parts=True, **fields | {"embedding_dim": embedding_dim}).eval()
+    ids = random_ids(14, 9)
+    strands = (ids, other_strand(ids))
+    first, second = (oriented(strand).logits for strand in strands)
+    assert (first - second).abs().max() > 1e-3
+    if embedding_dim is None:
+        both, one = (
+            tiny_model(**fields | options).eval() for options in ({}, {"reverse_complement": None})
+        )
+        for model in (both, one):
+            model.load_state_dict(oriented.state_dict())
+        found, average, given = (
+            model.model(ids).pooler_output[:, int(geometry == "lorentz") :].unflatten(1, (-1, 5))
+            for model in (oriented, both, one)
+        )
+        torch.testing.assert_close(found[:, :, 2:], given[:, :, 2:])
+        if geometry == "euclidean":
+            torch.testing.assert_close(found[:, :, :2], average[:, :, :2])
+
+
+def test_motifs_of_oriented_parts_are_the_midpoint_of_those_of_the_strands():
+    """Centroid and maximum are two points, each averaged by itself."""
+    fields = RESIDUAL | {"initial_curvature": 2.0}
+    oriented = tiny_model(oriented_parts=True, reverse_complement="average", **fields).eval()
+    one = tiny_model(**fields).eval()
+    one.load_state_dict(oriented.state_dict())
+    ids, k = random_ids(14, 9), torch.tensor(2.0, dtype=torch.float64)
+
+    def motifs(model, strand):
+        return model.model(strand).pooler_output[:, 1:].unflatten(1, (-1, 5))[:, :, :2]
+
+    ends = torch.stack([motifs(one, strand) for strand in (ids, other_strand(ids))])
+    expected = centroid(ends, k=k, dim=2, over=0)
+    torch.testing.assert_close(motifs(oriented, ids), expected)
 
 
 @variants
