@@ -16,6 +16,13 @@ from hf_genomics.training.recipes import RECIPES
 STEPS = int(os.environ.get("HF_GENOMICS_SOAK_STEPS", 200))
 FACTOR = 10
 CHECK_EVERY = 50
+# The network that each recipe is for, where it is not the paper's.
+NETWORKS = {
+    "one_cycle": {
+        **{"block": "residual", "batch_norm": "tangent", "head": "parts", "embedding_dim": None},
+        **{"num_parts": 3, "reverse_complement": "average", "oriented_parts": True, "dropout": 0.3},
+    }
+}
 SIZES = {"num_channels": 6, "embedding_dim": 8, "num_layers": 2, "kernel_size": 5, "max_length": 24}
 
 
@@ -47,7 +54,9 @@ def test_nothing_overflows_at_ten_times_the_learning_rates(recipe, multi_curvatu
     torch.set_num_threads(1)
     recipe = faster(recipe)
     model = HyperbolicCNNForSequenceClassification(
-        HyperbolicCNNConfig(**SIZES, multi_curvature=multi_curvature)
+        HyperbolicCNNConfig(
+            **SIZES | NETWORKS.get(recipe.name, {}), multi_curvature=multi_curvature
+        )
     ).train()
     optimizer = RiemannianAdamW(parameter_groups(model, recipe), points=model.manifold_points())
     largest = 0.0
