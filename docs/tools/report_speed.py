@@ -7,6 +7,7 @@ import math
 import statistics
 from pathlib import Path
 
+import report_scaling
 from report_tables import Rows, Table, bench, numbers
 
 
@@ -148,5 +149,6 @@ TABLES: dict[str, Table] = {
     "memory": memory,
     "throughput": throughput,
     "likelihood": likelihood,
+    **report_scaling.TABLES,
     "machines": machines,
 }
