@@ -61,7 +61,6 @@ GRID: dict[str, Condition] = {
     "control, permuted labels": clade("balanced", 64, 3, 1.0) | {"condition": "permuted"},
 }
 
-TUNED_ON = ("clade, balanced, depth 2, height 1", "control, motif")
 DRAWN = {
     "4 clades": clade("balanced", 64, 2, 0.5),
     "8 clades": clade("balanced", 64, 3, 0.5),

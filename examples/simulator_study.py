@@ -6,10 +6,10 @@
     python examples/simulator_study.py report --output_dir runs/simulator \\
         --report docs/results/geometry
 
-`runs` first chooses the learning rate of each network on seeds of its own, then trains every
-network on every condition with every seed, condition by condition. A run is one file; one that is
-there is not repeated, so the command goes on where it was stopped. `report` puts them together with
-the intervals; docs/results/geometry.md shows the tables. Networks and one run:
+`runs` trains every network on every condition with every seed at every learning rate, condition by
+condition. A run is one file; one that is there is not repeated, so the command goes on where it was
+stopped. `report` keeps of each network and data set the rate of the highest validation MCC, and
+adds the intervals; docs/results/geometry.md shows the tables. Networks and one run:
 simulator_training.py beside this file; conditions: simulator_conditions.py.
 """
 
@@ -18,10 +18,8 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import statistics
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -29,7 +27,7 @@ from typing import Any
 
 import torch
 import transformers
-from simulator_conditions import DRAWN, GRID, TUNED_ON
+from simulator_conditions import DRAWN, GRID
 from simulator_summary import summary
 from simulator_training import MODELS, Sizes, drawn_embeddings, one_run
 
@@ -44,7 +42,6 @@ from hf_genomics.training.user_errors import user_errors_in_one_line
 
 RATES = (3e-3, 1e-2, 3e-2)
 SEEDS = (1, 2, 3, 4, 5)
-TUNING_SEEDS = (101,)
 CALIBRATION_POINTS = 300
 CALIBRATION_SEEDS = (1, 2)
 DRAWN_RATE = 1e-2
@@ -54,7 +51,6 @@ DRAWN_RATE = 1e-2
 class Run:
     """One network on one data set at one learning rate."""
 
-    stage: str
     condition: str
     model: str
     seed: int
@@ -62,7 +58,7 @@ class Run:
 
     def file(self, root: Path) -> Path:
         name = f"{self.model}-{self.seed}-{self.learning_rate:g}.json"
-        return root / self.stage / self.condition.replace(", ", "_").replace(" ", "-") / name
+        return root / self.condition.replace(", ", "_").replace(" ", "-") / name
 
 
 def main() -> None:
@@ -83,7 +79,6 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--report", type=Path, default=Path("docs/results/geometry"))
     parser.add_argument("--conditions", nargs="+", choices=GRID, default=list(GRID), metavar="NAME")
     parser.add_argument("--seeds", nargs="+", type=int, default=list(SEEDS))
-    parser.add_argument("--tuning_seeds", nargs="+", type=int, default=list(TUNING_SEEDS))
     parser.add_argument("--rates", nargs="+", type=float, default=list(RATES))
     parser.add_argument("--minutes", type=float, help="start no further run after this time")
     parser.add_argument("--points", type=int, default=CALIBRATION_POINTS, help="of a calibration")
@@ -110,45 +105,16 @@ def sizes_of(args: argparse.Namespace) -> Sizes:
 
 
 def runs_stage(args: argparse.Namespace) -> None:
-    """Chooses the rates, then makes every run that is not there."""
+    """Makes every run that is not there."""
     started, origin = time.monotonic(), provenance()  # of the code that runs, so asked for first
     sizes, root = sizes_of(args), args.output_dir
-    rates: dict[str, float] = {}
-
-    def finish(run: Run) -> bool:
+    for condition, seed, model, rate in product(args.conditions, args.seeds, MODELS, args.rates):
         if args.minutes is not None and time.monotonic() - started > 60 * args.minutes:
-            return False
-        made = make(run, sizes, root, origin)
-        print(*dataclasses.astuple(run), round(made["test_mcc"], 3), flush=True)
-        return True
-
-    tuning = list(tuning_runs(args))
-    if not all(map(finish, tuning)):
-        print("the time is over while the rates are chosen; repeat the command to go on")
-        return
-    rates = chosen_rates([read(run.file(root)) for run in tuning])
-    print("learning rates:", rates, flush=True)
-    for condition, seed, model in product(args.conditions, args.seeds, MODELS):
-        if not finish(Run("runs", condition, model, seed, rates[model])):
             print("the time is over; repeat the command to go on")
             return
-
-
-def tuning_runs(args: argparse.Namespace) -> Iterator[Run]:
-    for seed, condition, model, rate in product(args.tuning_seeds, TUNED_ON, MODELS, args.rates):
-        yield Run("tuning", condition, model, seed, rate)
-
-
-def chosen_rates(runs: list[dict[str, Any]]) -> dict[str, float]:
-    """The rate of the highest mean validation MCC of each model, the lowest of equal ones."""
-    chosen = {}
-    for model in MODELS:
-        scores: dict[float, list[float]] = {}
-        for run in runs:
-            if run["model"] == model:
-                scores.setdefault(run["learning_rate"], []).append(run["validation_mcc"])
-        chosen[model] = max(sorted(scores), key=lambda rate: statistics.mean(scores[rate]))
-    return chosen
+        run = Run(condition, model, seed, rate)
+        made = make(run, sizes, root, origin)
+        print(*dataclasses.astuple(run), round(made["validation_mcc"], 3), flush=True)
 
 
 def make(run: Run, sizes: Sizes, root: Path, origin: dict[str, Any]) -> dict[str, Any]:
@@ -185,19 +151,17 @@ def report_stage(args: argparse.Namespace) -> None:
     """Writes `simulator.json`: what every run came to, and the intervals.
 
     Raises:
-        ValueError: a model lacks a run that another has.
+        ValueError: there are no runs, or not yet all of any data set.
     """
-    files = sorted((args.output_dir / "runs").glob("*/*.json"))
-    runs = [read(file) for file in files]
-    tuning = [read(file) for file in sorted((args.output_dir / "tuning").glob("*/*.json"))]
+    runs = [read(file) for file in sorted(args.output_dir.glob("*/*.json"))]
     if not runs:
         raise ValueError(f"{args.output_dir} has no runs; make them first: simulator_study.py runs")
     document = {
         **provenance(),
-        "origins": origins([*runs, *tuning]),
+        "origins": origins(runs),
         "sizes": runs[0]["settings"]["sizes"],
         "conditions": {run["condition"]: run["settings"]["condition"] for run in runs},
-        **summary(runs, tuning, list(MODELS)),
+        **summary(runs, list(MODELS)),
     }
     args.report.mkdir(parents=True, exist_ok=True)
     write_results(args.report / "simulator.json", document)

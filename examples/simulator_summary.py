@@ -16,43 +16,56 @@ Runs = list[dict[str, Any]]
 Summary = dict[str, Any]
 
 
-def summary(runs: Runs, tuning: Runs, models: list[str]) -> Summary:
+def summary(runs: Runs, models: list[str]) -> Summary:
     """All that docs/results/geometry.md shows, of complete pairs: a seed counts where every model
-    has run it.
+    has run it at every rate. A model's run of a data set is the one of the rate whose validation
+    MCC is the highest.
 
     Raises:
         ValueError: no data set was run by all models, or one differs between them.
     """
-    by_condition = paired(runs, models)
+    complete = complete_runs(runs, models)
+    by_condition = paired(complete)
     conditions = [of_condition(name, of, models) for name, of in by_condition.items()]
     hyperbolic = [model for model in models if model != BASELINE]
     kept = [run for of in by_condition.values() for seed in of.values() for run in seed.values()]
     return {
-        "tuning": of_tuning(tuning, models),
+        "tuning": tuning(complete, kept, models),
         "parameters": parameters(kept),
         "by_condition": conditions,
         "by_factor": by_factor(by_condition, hyperbolic),
         "rank_correlations": correlations(conditions, hyperbolic),
-        "runs": [flat(run) for run in kept],
+        "runs": [flat(run) | {"chosen": run in kept} for run in complete],
     }
 
 
-def paired(runs: Runs, models: list[str]) -> dict[str, dict[int, dict[str, Any]]]:
-    """Runs by condition, seed and model; seeds that lack a model are left out."""
-    found: dict[str, dict[int, dict[str, Any]]] = defaultdict(lambda: defaultdict(dict))
-    for run in sorted(runs, key=lambda run: run["seed"]):
-        found[run["condition"]][run["seed"]][run["model"]] = run
-    complete: dict[str, dict[int, dict[str, Any]]] = {}
-    for condition, seeds in found.items():
-        whole = {seed: of for seed, of in seeds.items() if set(models) <= set(of)}
-        for seed, of in whole.items():
-            if len({run["data"] for run in of.values()}) > 1:
-                raise ValueError(f"the data of {condition!r}, seed {seed}, differ between models.")
-        if whole:
-            complete[condition] = whole
+def complete_runs(runs: Runs, models: list[str]) -> Runs:
+    """The runs of the data sets that every model has run at every rate."""
+    wanted = {(model, run["learning_rate"]) for model in models for run in runs}
+    of_data: dict[tuple[str, int], Runs] = defaultdict(list)
+    for run in sorted(runs, key=lambda run: (run["seed"], run["learning_rate"])):
+        of_data[run["condition"], run["seed"]].append(run)
+    complete = []
+    for (condition, seed), of in of_data.items():
+        if {(run["model"], run["learning_rate"]) for run in of} != wanted:
+            continue
+        if len({run["data"] for run in of}) > 1:
+            raise ValueError(f"the data of {condition!r}, seed {seed}, differ between models.")
+        complete += of
     if not complete:
-        raise ValueError("no data set was run by every model yet; repeat: simulator_study.py runs")
+        raise ValueError("no data set was run by every model at every rate; go on with the runs.")
     return complete
+
+
+def paired(complete: Runs) -> dict[str, dict[int, dict[str, Any]]]:
+    """By condition, seed and model the run of the best validation MCC, of equals the lower rate."""
+    found: dict[str, dict[int, dict[str, Any]]] = defaultdict(lambda: defaultdict(dict))
+    for run in sorted(complete, key=lambda run: run["condition"]):
+        of = found[run["condition"]][run["seed"]]
+        best = of.get(run["model"])
+        if best is None or run["validation_mcc"] > best["validation_mcc"]:
+            of[run["model"]] = run
+    return found
 
 
 def of_condition(name: str, seeds: dict[int, dict[str, Any]], models: list[str]) -> Summary:
@@ -180,19 +193,29 @@ def of_clade(condition: Summary, setting: str) -> float | None:
     return condition["settings"][setting] if is_clade else None
 
 
-def of_tuning(tuning: Runs, models: list[str]) -> list[Summary]:
-    """Mean validation MCC of each model at each rate."""
-    scores: dict[str, dict[float, list[float]]] = {model: defaultdict(list) for model in models}
-    for run in tuning:
-        scores[run["model"]][run["learning_rate"]].append(run["validation_mcc"])
+def tuning(complete: Runs, kept: Runs, models: list[str]) -> list[Summary]:
+    """Mean validation MCC of each model at each rate, and how often the rate was the best."""
+    rates = sorted({run["learning_rate"] for run in complete})
     return [
         {
             "model": model,
-            "runs": sum(map(len, rates.values())),
-            "validation_mcc": {f"{rate:g}": statistics.mean(rates[rate]) for rate in sorted(rates)},
+            "rates": [
+                {
+                    "rate": rate,
+                    "validation_mcc": statistics.mean(
+                        run["validation_mcc"] for run in at_rate(complete, model, rate)
+                    ),
+                    "chosen": len(at_rate(kept, model, rate)),
+                }
+                for rate in rates
+            ],
         }
-        for model, rates in scores.items()
+        for model in models
     ]
+
+
+def at_rate(runs: Runs, model: str, rate: float) -> Runs:
+    return [run for run in runs if (run["model"], run["learning_rate"]) == (model, rate)]
 
 
 def parameters(runs: Runs) -> list[Summary]:
