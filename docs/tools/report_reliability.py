@@ -1,6 +1,8 @@
 """Write docs/reliability.md and docs/results/reliability.json from what test runs left behind.
 
     python docs/tools/report_reliability.py runs/reliability/*.xml    read JUnit files, write both
+    python docs/tools/report_reliability.py --add runs/one.xml ...    put these in place of the same
+                                                                      tests' earlier runs
     python docs/tools/report_reliability.py                           the page from the JSON again
 
 The files come from `pytest -p tests.reliability.recording --junitxml=...` (`make reliability`).
@@ -8,87 +10,17 @@ The files come from `pytest -p tests.reliability.recording --junitxml=...` (`mak
 
 import json
 import sys
-import xml.etree.ElementTree as ElementTree
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from reliability_results import added, collect
 
 DOCS = Path(__file__).resolve().parent.parent
 RESULTS = DOCS / "results" / "reliability.json"
 PAGE = DOCS / "reliability.md"
 Row = list[str]
-
-
-def collect(files: Iterable[Path]) -> dict[str, Any]:
-    """What the tests of some runs left, by section of the page.
-
-    Raises:
-        ValueError: a file is no JUnit file of `tests.reliability.recording`.
-    """
-    found: dict[str, Any] = {
-        "runs": [],
-        "bad_inputs": defaultdict(Counter),
-        "fuzz": [],
-        "kills": [],
-        "soak": [],
-        "matrix": {},
-    }
-    for file in sorted(files):
-        suite = next(ElementTree.parse(file).iter("testsuite"))
-        facts = dict(_properties(suite))
-        if "command" not in facts:
-            raise ValueError(
-                f"{file} has no command; run pytest with -p tests.reliability.recording."
-            )
-        tests = list(suite.iter("testcase"))
-        outcomes = Counter(_outcome(test) for test in tests)
-        found["runs"].append(
-            facts | {"tests": dict(outcomes), "seconds": float(suite.get("time", 0))}
-        )
-        for test in tests:
-            _add(found, test)
-    return found
-
-
-def _add(found: dict[str, Any], test: ElementTree.Element) -> None:
-    """Sorts what one test left into the sections."""
-    outcome, seconds = _outcome(test), round(float(test.get("time", 0)), 1)
-    properties = _properties(test)
-    killed = {
-        name.partition(" ")[2]: value for name, value in properties if name.startswith("kills ")
-    }
-    for name, value in properties:
-        kind, _, subject = name.partition(" ")
-        facts = {"test": test.get("name"), "outcome": outcome, "seconds": seconds}
-        if name.startswith("bad input "):
-            found["bad_inputs"][name.removeprefix("bad input ")][value] += 1
-        elif kind == "fuzz":
-            found["fuzz"].append({"subject": subject} | facts | _numbers(value))
-        elif name == "kill test" and outcome != "skipped":
-            found["kills"].append({"work": value, "kills": int(killed.get(value, 1))} | facts)
-        elif kind == "soak":
-            found["soak"].append({"recipe": subject} | facts | _numbers(value))
-        elif kind == "matrix":
-            found["matrix"][subject] = value if outcome != "failed" else "failed"
-
-
-def _properties(element: ElementTree.Element) -> list[tuple[str, str]]:
-    inner = element.find("properties")
-    entries = [] if inner is None else inner.findall("property")
-    return [(entry.get("name", ""), entry.get("value", "")) for entry in entries]
-
-
-def _outcome(test: ElementTree.Element) -> str:
-    if test.find("failure") is not None or test.find("error") is not None:
-        return "failed"
-    return "passed" if test.find("skipped") is None else "skipped"
-
-
-def _numbers(text: str) -> dict[str, float]:
-    """`a=1 b=0.5` as a dictionary."""
-    pairs = (part.split("=") for part in text.split())
-    return {name: int(value) if value.isdigit() else float(value) for name, value in pairs}
 
 
 def page(found: dict[str, Any]) -> str:
@@ -112,13 +44,16 @@ def _sections(found: dict[str, Any]) -> Iterator[tuple[str, str, list[Row]]]:
         "it in words, without a traceback.",
         [["entry point", "inputs", "outcomes"], *map(_input_row, sorted(inputs.items()))],
     )
-    cases = sum(entry.get("cases", 0) for entry in found["fuzz"])
+    cases: Counter[str] = Counter()
+    for entry in found["fuzz"]:
+        cases[entry["subject"]] += entry.get("cases", 0)
+    of_each = ", ".join(f"{count:,} of {subject}" for subject, count in cases.items())
     yield (
         "Made-up cases",
-        f"{cases:,} cases made up by Hypothesis. Each is checked against what was written, or "
-        "against a slow reader\nof a few lines: every row of a damaged file comes out as it stands "
-        "there, or the file is refused by\na `ValueError` that names it. Any other exception, a "
-        "lost row or a hang is a failure.",
+        f"{cases.total():,} cases made up by Hypothesis: {of_each}.\nEach is checked "
+        "against what was written, or against a slow reader of a few lines:\nevery row of a "
+        "damaged file comes out as it stands there, or the file is refused by a\n`ValueError` "
+        "that names it. Any other exception, a lost row or a hang is a failure.",
         [
             ["subject", "property", "cases", "read", "refused", "outcome", "seconds"],
             *map(_fuzz_row, found["fuzz"]),
@@ -219,8 +154,11 @@ def _words(test: str) -> str:
 
 
 def main(arguments: list[str]) -> None:
-    if arguments:
-        found = collect(map(Path, arguments))
+    add = "--add" in arguments
+    if files := [Path(name) for name in arguments if name != "--add"]:
+        found = collect(files)
+        if add:
+            found = added(json.loads(RESULTS.read_text(encoding="utf-8")), found)
         RESULTS.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     PAGE.write_text(page(json.loads(RESULTS.read_text(encoding="utf-8"))), encoding="utf-8")
 

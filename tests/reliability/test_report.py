@@ -91,8 +91,60 @@ def test_the_page_holds_the_numbers(report, recorded):
     page = report.page(json.loads(json.dumps(recorded)))
     assert "| `data.sequence.reverse_complement` | 2 | `ValueError` 2 |" in page
     assert "| maf | fails | 7 | 5 | 2 | failed |" in page
+    assert "7 cases made up by Hypothesis: 7 of maf." in page
     assert "| baking | killed | 12 | passed |" in page
     assert "| `bert` | the same |" in page
+
+
+def run_of(command):
+    return {"command": f"python -m pytest {command}"}
+
+
+BEFORE = {
+    "runs": [
+        run_of("tests/fuzz/test_maf.py"),
+        run_of("--bad-inputs tests/data"),
+        run_of("tests/x"),
+    ],
+    "bad_inputs": {"read": {"ValueError": 9}},
+    "fuzz": [
+        {"subject": "maf", "test": "test_junk", "cases": 5},
+        {"subject": "vcf", "test": "test_junk", "cases": 6},
+    ],
+    "kills": [],
+    "soak": [{"recipe": "paper", "test": "test_soak", "steps": 200}],
+    "matrix": {"bert float16 cpu": "the same"},
+}
+
+
+def found(command, **sections):
+    empty = {"bad_inputs": {"read": {"ValueError": 1}}, "fuzz": [], "kills": [], "soak": []}
+    return {"runs": [run_of(command)], "matrix": {}} | empty | sections
+
+
+def test_a_run_of_the_same_tests_takes_the_place_of_an_earlier_one(report):
+    row = {"subject": "maf", "test": "test_junk", "cases": 700}
+    after = report.added(BEFORE, found("-q tests/fuzz/test_maf.py", fuzz=[row]))
+    assert after["fuzz"] == [row, BEFORE["fuzz"][1]]
+    assert [run["command"] for run in after["runs"]] == [
+        "python -m pytest --bad-inputs tests/data",
+        "python -m pytest -q tests/fuzz/test_maf.py",
+        "python -m pytest tests/x",
+    ]
+
+
+def test_what_was_not_run_anew_stays(report):
+    row = {"recipe": "modern", "test": "test_soak", "steps": 900}
+    after = report.added(BEFORE, found("tests/reliability/test_stability.py", soak=[row]))
+    assert after["soak"] == [*BEFORE["soak"], row]
+    assert {name: after[name] for name in ("fuzz", "matrix", "bad_inputs")} == {
+        name: BEFORE[name] for name in ("fuzz", "matrix", "bad_inputs")
+    }
+
+
+def test_bad_inputs_are_counted_anew_by_their_own_run_alone(report):
+    after = report.added(BEFORE, found("--bad-inputs tests/data"))
+    assert after["bad_inputs"] == {"read": {"ValueError": 1}}
 
 
 def test_a_file_of_another_run_is_refused(report, tmp_path):
