@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import rankdata
 from scipy.stats import t as student
 
 from .bootstrap import LEVEL, NUM_RESAMPLES, Estimate, block_means, percentile_interval
-from .metrics import spearman
 
 
 def paired_bootstrap(
@@ -76,9 +76,16 @@ def rank_correlation(
     if np.ptp(x) == 0 or np.ptp(y) == 0:
         return Estimate(float("nan"), float("nan"), float("nan"))
     draws = np.random.default_rng(seed).integers(len(x), size=(num_resamples, len(x)))
-    varied = [draw for draw in draws if np.ptp(x[draw]) and np.ptp(y[draw])]
-    samples = np.array([spearman(x[draw], y[draw]) for draw in varied])
-    return percentile_interval(spearman(x, y), samples)
+    return percentile_interval(_spearman(x[None], y[None])[0], _spearman(x[draws], y[draws]))
+
+
+def _spearman(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Spearman's correlation of each row of x and y `(rows, n)`, NaN of a row of one value."""
+    x, y = (
+        ranks - ranks.mean(1, keepdims=True) for ranks in (rankdata(x, axis=1), rankdata(y, axis=1))
+    )
+    scale = np.sqrt(np.square(x).sum(1) * np.square(y).sum(1))
+    return np.divide((x * y).sum(1), scale, out=np.full(len(x), np.nan), where=scale > 0)
 
 
 def _differences(ours: ArrayLike, others: ArrayLike) -> NDArray[np.float64]:

@@ -5,6 +5,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 
 from hf_genomics.evaluation.paired_differences import paired_bootstrap, paired_t, rank_correlation
 
@@ -71,6 +72,11 @@ def test_a_correlation_by_hand():
     found = rank_correlation([1, 2, 3, 4], [20, 10, 40, 30])
     assert found.value == pytest.approx(0.6)
     assert -1 <= found.low <= found.value <= found.high <= 1
+
+
+def test_equal_values_share_a_rank():
+    x, y = [1.0, 2.0, 2.0, 3.0, 0.0], [0.3, 0.1, 0.4, 0.4, 0.2]
+    assert rank_correlation(x, y).value == pytest.approx(spearmanr(x, y).statistic)
 
 
 def test_one_value_has_no_ranks():
