@@ -15,19 +15,40 @@ from .runs import LIKELIHOOD, RESULTS, read_json
 
 
 def hyperbolic_cnn(config: dict[str, Any], folder: Path) -> dict[str, str]:
-    """The paper's name of the network, its trained curvatures, and how long input may be."""
-    if config["geometry"] == "euclidean":
-        network, curvatures = "Euclidean twin of HCNN", "none, the space is flat"
+    """The network's name, its blocks and trained curvatures, and how long input may be."""
+    shape = AutoConfig.for_model(**config)
+    residual = shape.block == "residual"
+    if shape.geometry == "euclidean":
+        network = f"Euclidean twin of {'the residual network' if residual else 'HCNN'}"
+        curvatures, norm = "none, the space is flat", "one scale a channel"
     else:
-        network = "HCNN-M" if config["multi_curvature"] else "HCNN-S"
-        raw = tensor_ending(folder, "raw_curvature").double().exp() * config["initial_curvature"]
+        network = "HCNN-M" if shape.multi_curvature else "HCNN-S"
+        if residual:
+            network = "residual network of Lorentz layers"
+        raw = tensor_ending(folder, "raw_curvature").double().exp() * shape.initial_curvature
         curvatures = ", ".join(f"{k:.4g}" for k in raw.tolist())
-        curvatures += " (trained)" if config["learnable_curvature"] else " (fixed)"
-    flatten = config["head"] == "flatten"
+        curvatures += " (trained)" if shape.learnable_curvature else " (fixed)"
+        norm = {
+            "lorentz": "Lorentz, one scale for all channels",
+            "tangent": "in the tangent space at the origin, one scale a channel",
+        }[shape.batch_norm]
+    both = "no" if shape.reverse_complement is None else "yes"
+    if both == "yes" and shape.head == "parts" and shape.oriented_parts:
+        both = "yes, but for the parts, which are the given strand's"
     return {
         "network": network,
+        "blocks": f"{shape.num_layers} of two convolutions"
+        if not residual
+        else f"{shape.num_layers} residual ones after a stem of {shape.stem_kernel_size} bases",
+        "batch_norm": norm,
+        "embedding": f"{shape.embedding_width} wide, time component included"
+        if shape.geometry == "lorentz"
+        else f"{shape.embedding_width} wide",
+        "both_strands": both,
         "curvatures": curvatures,
-        "input_length": f"up to {config['max_length']:,} bases" if flatten else "any length",
+        "input_length": (
+            f"up to {shape.max_length:,} bases" if shape.head == "flatten" else "any length"
+        ),
     }
 
 

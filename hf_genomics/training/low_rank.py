@@ -58,7 +58,8 @@ def with_lora(
         raise ValueError(f"the rank of LoRA is {rank}; give 1 or more, such as 8.")
     targets, whole = TARGETS.get(model.config.model_type, (None, None))
     if model.config.model_type == "hyperbolic_cnn" and model.config.geometry == "euclidean":
-        targets = ["conv", "linear"]
+        names = {name.rpartition(".")[2] for name, _ in model.named_modules()}
+        targets = sorted(names & {"stem", "conv", "linear"})
     targets = [*target_modules] or targets
     if targets is not None:
         _require_layers(model, targets)

@@ -19,16 +19,24 @@ from hf_genomics.training.trainer import GenomicsTrainer
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
 
 SEQUENCES = ["ACGTNACGTTGCA", "TTAGGG", "acguacg", "CCGCGGTACCAT"]
+RESIDUAL = {
+    **{"block": "residual", "batch_norm": "tangent", "head": "parts", "num_parts": 3},
+    **{"embedding_dim": None, "max_length": None, "reverse_complement": "average"},
+}
 VARIANTS = [
     {},
     {"multi_curvature": True, "head": "centroid", "max_length": None},
     {"geometry": "euclidean"},
+    RESIDUAL,
+    RESIDUAL | {"geometry": "euclidean"},
 ]
 # The weights of the convolutions and of the linear layer before the classifier.
-LORA_TARGETS = {"lorentz": ["space"], "euclidean": ["conv", "linear"]}
+LORA_TARGETS = {"lorentz": ["space"], "euclidean": ["stem", "conv", "linear"]}
 
 
-@pytest.fixture(params=VARIANTS, ids=["HCNN-S", "HCNN-M", "euclidean"])
+@pytest.fixture(
+    params=VARIANTS, ids=["HCNN-S", "HCNN-M", "euclidean", "residual", "residual-euclidean"]
+)
 def model(request):
     sizes = {"num_channels": 5, "embedding_dim": 6, "num_layers": 2, "max_length": 16}
     labels = {"id2label": {0: "other", 1: "promoter"}}
@@ -105,7 +113,8 @@ def test_lora_reaches_every_convolution_and_linear_layer(model):
         for name, module in model.named_modules()
         if isinstance(module, kinds) and not name.startswith("classifier")
     }
-    assert len(wanted) == 2 * model.config.num_layers + 1
+    config = model.config
+    assert len(wanted) == (1 if config.block == "residual" else 2) * config.num_layers + 1
     adapted = {
         name.partition(".lora_A")[0].removeprefix("base_model.model.").removesuffix(".space")
         for name, _ in lora(model).named_parameters()

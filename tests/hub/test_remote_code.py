@@ -30,6 +30,10 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "reverse_complement": "average",
         "learnable_curvature": False,
     },
+    "residual": {
+        **{"block": "residual", "batch_norm": "tangent", "head": "parts", "embedding_dim": None},
+        **{"num_parts": 3, "reverse_complement": "average", "oriented_parts": True, "dropout": 0.3},
+    },
 }
 
 

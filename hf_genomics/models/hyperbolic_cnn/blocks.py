@@ -80,6 +80,8 @@ class HyperbolicCNNBlock(GradientCheckpointingLayer):
             HyperbolicCNNConvLayer(config, in_channels, width)
             for in_channels in (width if self.residual else NUM_BASES, width)
         )
+        points = config.batch_norm == "lorentz"
+        self.points = [f"layers.{i}.norm.beta" for i in range(2)] if points else []
 
     def forward(
         self, x: Tensor, k: Tensor | None, mask: Tensor | None
@@ -136,6 +138,8 @@ class HyperbolicCNNResidualBlock(GradientCheckpointingLayer):
         self.conv = convolution(config, width, width, config.kernel_size, dilation=2**index)
         last = index == config.num_layers - 1
         self.last = HyperbolicCNNNormLayer(config, width) if last else None
+        points = config.batch_norm == "lorentz"
+        self.points = ["norm.beta", *(["last.norm.beta"] if last else [])] if points else []
 
     def forward(
         self, x: Tensor, k: Tensor | None, mask: Tensor | None

@@ -20,16 +20,17 @@ class EuclideanLinear(nn.Linear):
         return super().forward(x.to(self.weight.dtype)).to(x.dtype)
 
 
-class EuclideanConv1d(nn.Conv1d):
+class SameConv1d(nn.Conv1d):
     """A convolution padded with zeros to keep the length.
 
-    Takes every option of `nn.Conv1d`, from which adapters such as LoRA's are built.
+    Takes every option of `nn.Conv1d`, from which adapters such as LoRA's are built. Those hand on
+    the padding but not the dilation, so the one follows from the other, whichever is given.
 
     Args:
         in_channels, out_channels: channels in and out.
-        kernel_size: odd width.
+        kernel_size: odd width K.
         stride: step between windows.
-        padding: zeros on either side; by default half of what a window spans.
+        padding: zeros on either side, `dilation (K // 2)`.
         dilation: distance between the positions of a window.
         options: as for `nn.Conv1d`.
     """
@@ -41,15 +42,23 @@ class EuclideanConv1d(nn.Conv1d):
         kernel_size: int | tuple[int],
         stride: int | tuple[int] = 1,
         padding: int | tuple[int] | None = None,
-        dilation: int | tuple[int] = 1,
+        dilation: int | tuple[int] | None = None,
         **options: Any,
     ):
+        half = (kernel_size if isinstance(kernel_size, int) else kernel_size[0]) // 2
         if padding is None:
-            width, step = (x if isinstance(x, int) else x[0] for x in (kernel_size, dilation))
-            padding = step * (width // 2)
+            step = dilation if isinstance(dilation, int) else (dilation or (1,))[0]
+            padding = step * half
+        elif dilation is None:
+            padded = padding if isinstance(padding, int) else padding[0]
+            dilation = max(1, padded // half) if half else 1
         super().__init__(
-            in_channels, out_channels, kernel_size, stride, padding, dilation, **options
+            *(in_channels, out_channels, kernel_size, stride, padding, dilation or 1), **options
         )
+
+
+class EuclideanConv1d(SameConv1d):
+    """A convolution that keeps the length, with the signature of `LorentzConv1d`."""
 
     def forward(self, x: Tensor, squared: Tensor | None = None, k: Tensor | None = None) -> Tensor:
         """`(B, in_channels, L)` to `(B, out_channels, L)`."""

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .euclidean_layers import SameConv1d
 from .lorentz import squared_norm, time_component
 from .lorentz_functions import AddRankOne
 
@@ -59,9 +60,7 @@ class LorentzConv1d(nn.Module):
         super().__init__()
         self.kernel_size, self.dilation = kernel_size, dilation
         self.padding = dilation * (kernel_size // 2)
-        self.space = nn.Conv1d(
-            in_channels, out_channels, kernel_size, padding=self.padding, dilation=dilation
-        )
+        self.space = SameConv1d(in_channels, out_channels, kernel_size, dilation=dilation)
         self.time_weight = nn.Parameter(torch.empty(out_channels))
 
     def forward(self, x: Tensor, squared: Tensor, k: Tensor) -> Tensor:

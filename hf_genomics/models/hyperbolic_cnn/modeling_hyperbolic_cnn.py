@@ -162,10 +162,15 @@ class HyperbolicCNNPreTrainedModel(PreTrainedModel):
         if self.config.geometry == "euclidean":
             return
         for name, module in self.named_modules():
-            if isinstance(module, LorentzBatchNorm):
-                index = int(name.rpartition("blocks.")[2].partition(".")[0])
+            if isinstance(module, HyperbolicCNNBlock | HyperbolicCNNResidualBlock):
+                index = int(name.rpartition(".")[2])
                 i = index if self.config.multi_curvature else 0
-                yield f"{name}.beta", module.beta, partial(self._backbone.curvature.at, i)
+                for point in module.points:
+                    yield (
+                        f"{name}.{point}",
+                        module.get_parameter(point),
+                        partial(self._backbone.curvature.at, i),
+                    )
 
     def get_input_embeddings(self) -> None:
         """Bases are embedded one-hot: there is no table to return or train."""

@@ -5,7 +5,11 @@ import pytest
 import torch
 from torch import nn
 
-from hf_genomics.models.hyperbolic_cnn.euclidean_layers import EuclideanBatchNorm, EuclideanConv1d
+from hf_genomics.models.hyperbolic_cnn.euclidean_layers import (
+    EuclideanBatchNorm,
+    EuclideanConv1d,
+    SameConv1d,
+)
 from hf_genomics.models.hyperbolic_cnn.lorentz import centroid
 from hf_genomics.models.hyperbolic_cnn.lorentz_layers import LorentzConv1d
 from hf_genomics.models.hyperbolic_cnn.pooling import HyperbolicCNNPooler, part_weights
@@ -133,6 +137,15 @@ def test_a_dilated_euclidean_convolution_keeps_the_length():
     conv = EuclideanConv1d(C, 5, 7, dilation=4)
     assert conv(torch.randn(B, C, L)).shape == (B, 5, L)
     assert conv.padding == (12,)
+
+
+def test_the_dilation_follows_from_the_padding_and_the_padding_from_the_dilation():
+    """Adapters hand on the padding alone."""
+    for dilation in (1, 2, 4):
+        conv = SameConv1d(C, 5, 7, dilation=dilation)
+        adapter = SameConv1d(C, 2, conv.kernel_size, conv.stride, conv.padding, bias=False)
+        assert adapter.dilation == conv.dilation == (dilation,)
+    assert SameConv1d(C, 5, 1).dilation == SameConv1d(C, 5, (1,), (1,)).dilation == (1,)
 
 
 # ---------------------------------------------------------------- parts
