@@ -380,17 +380,20 @@ def test_there_is_no_embedding_table_to_resize():
 @geometries
 @pytest.mark.parametrize("learnable", [True, False])
 @pytest.mark.parametrize("use_reentrant", [True, False])
+@pytest.mark.parametrize("network", [{}, RESIDUAL], ids=["plain", "residual"])
 def test_gradient_checkpointing_repeats_the_blocks_and_changes_nothing(
-    geometry, learnable, use_reentrant
+    geometry, learnable, use_reentrant, network
 ):
     options = {"geometry": geometry, "multi_curvature": True, "learnable_curvature": learnable}
+    options |= network
     ids, labels = random_ids(14, 9, 4), torch.tensor([0, 1, 2])
     plain, checkpointed = tiny_model(**options), tiny_model(**options)
     checkpointed.load_state_dict(plain.state_dict())
     checkpointed.gradient_checkpointing_enable({"use_reentrant": use_reentrant})
     calls = []
     for block in checkpointed.model.blocks:
-        block.layers[0].register_forward_hook(lambda *_: calls.append(1))
+        layer = block.conv if network else block.layers[0]
+        layer.register_forward_hook(lambda *_: calls.append(1))
 
     for _ in range(2):
         for model in (plain, checkpointed):
