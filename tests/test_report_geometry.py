@@ -20,6 +20,8 @@ DELTA = {"mean": 0.08765, "largest": 0.3}
 K = {"start": 1.0, "mean": 0.914, "low": 0.9, "high": 0.93}
 ORIGIN = {"commit": "0123456789abcdef", "command": "python study.py runs", "hardware": "a machine"}
 
+RUNS = {"command": "python study.py runs --conditions 'one' 'two'"}
+
 
 @pytest.fixture
 def root(tmp_path):
@@ -30,7 +32,7 @@ def root(tmp_path):
     correlation = {"against": "delta of Hamming distances", "conditions": 5}
     simulator = {
         **ORIGIN,
-        "origins": [{**ORIGIN, "runs": 9, "train_seconds": 600.0}],
+        "origins": [{**ORIGIN, **RUNS, "runs": 9, "train_seconds": 600.0}],
         "tuning": [
             {"model": model, "rates": [rate(0.01, 0.5, 1), rate(0.03, 0.625, 2)]}
             for model in scores
@@ -104,7 +106,7 @@ def test_the_other_tables(root):
     ]
     runs, summary, *_ = report_geometry.geometry_runs(root)[1:]
     assert runs == [
-        *("9 runs, 10 minutes of training", "0123456", "`python study.py runs`", "a machine"),
+        *("9 runs, 10 minutes of training", "0123456", "`python study.py runs ...`", "a machine"),
     ]
     assert summary[:2] == ["summary", "0123456"]
 

@@ -139,7 +139,8 @@ def geometry_runs(root: Path) -> Rows:
     rows = [["what", "commit", "command", "hardware"]]
     for of in found["origins"]:
         what = f"{of['runs']} runs, {of['train_seconds'] / 60:.0f} minutes of training"
-        rows.append([what, of["commit"][:7], f"`{of['command']}`", of["hardware"]])
+        command, cut, _ = of["command"].partition(" --conditions")  # as long as their names
+        rows.append([what, of["commit"][:7], f"`{command}{cut and ' ...'}`", of["hardware"]])
     for what, of in (("summary", found), ("calibration", calibration), ("figure", figure)):
         rows.append([what, of["commit"][:7], f"`{of['command']}`", of["hardware"]])
     return rows
