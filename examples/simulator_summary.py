@@ -17,20 +17,25 @@ Summary = dict[str, Any]
 
 
 def summary(runs: Runs, models: list[str]) -> Summary:
-    """All that docs/results/geometry.md shows, of complete pairs: a seed counts where every model
-    has run it at every rate. A model's run of a data set is the one of the rate whose validation
-    MCC is the highest.
+    """All that docs/results/geometry.md shows, of complete pairs: models have the same data sets
+    and rates. A model's run of a data set is the one of the rate whose validation MCC is highest.
 
     Raises:
         ValueError: no data set was run by all models, or one differs between them.
     """
     complete = complete_runs(runs, models)
     by_condition = paired(complete)
-    conditions = [of_condition(name, of, models) for name, of in by_condition.items()]
+    rates: dict[str, set[float]] = defaultdict(set)
+    for run in complete:
+        rates[run["condition"]].add(run["learning_rate"])
+    conditions = [
+        of_condition(name, of, models) | {"rates": sorted(rates[name])}
+        for name, of in by_condition.items()
+    ]
     hyperbolic = [model for model in models if model != BASELINE]
     kept = [run for of in by_condition.values() for seed in of.values() for run in seed.values()]
     return {
-        "tuning": tuning(complete, kept, models),
+        "tuning": tuning(complete, kept, models, rates),
         "parameters": parameters(kept),
         "by_condition": conditions,
         "by_factor": by_factor(by_condition, hyperbolic),
@@ -40,21 +45,32 @@ def summary(runs: Runs, models: list[str]) -> Summary:
 
 
 def complete_runs(runs: Runs, models: list[str]) -> Runs:
-    """The runs of the data sets that every model has run at every rate."""
-    wanted = {(model, run["learning_rate"]) for model in models for run in runs}
-    of_data: dict[tuple[str, int], Runs] = defaultdict(list)
+    """Of each condition the seeds that all models have run, at the rates that all have run."""
+    of_condition: dict[str, Runs] = defaultdict(list)
     for run in sorted(runs, key=lambda run: (run["seed"], run["learning_rate"])):
-        of_data[run["condition"], run["seed"]].append(run)
+        of_condition[run["condition"]].append(run)
     complete = []
-    for (condition, seed), of in of_data.items():
-        if {(run["model"], run["learning_rate"]) for run in of} != wanted:
-            continue
-        if len({run["data"] for run in of}) > 1:
-            raise ValueError(f"the data of {condition!r}, seed {seed}, differ between models.")
-        complete += of
+    for condition, of in of_condition.items():
+        shared = {seed: shared_rates(of, seed, models) for seed in {run["seed"] for run in of}}
+        seeds = {seed for seed, rates in shared.items() if rates}
+        rates = set.intersection(*(shared[seed] for seed in seeds)) if seeds else set()
+        kept = [run for run in of if run["seed"] in seeds and run["learning_rate"] in rates]
+        for seed in sorted(seeds):
+            if len({run["data"] for run in kept if run["seed"] == seed}) > 1:
+                raise ValueError(f"the data of {condition!r}, seed {seed}, differ between models.")
+        complete += kept
     if not complete:
-        raise ValueError("no data set was run by every model at every rate; go on with the runs.")
+        raise ValueError("no data set was run by every model at one rate; go on with the runs.")
     return complete
+
+
+def shared_rates(runs: Runs, seed: int, models: list[str]) -> set[float]:
+    """The rates at which every model has run this seed."""
+    found: dict[str, set[float]] = {model: set() for model in models}
+    for run in runs:
+        if run["seed"] == seed:
+            found[run["model"]].add(run["learning_rate"])
+    return set.intersection(*found.values())
 
 
 def paired(complete: Runs) -> dict[str, dict[int, dict[str, Any]]]:
@@ -193,9 +209,18 @@ def of_clade(condition: Summary, setting: str) -> float | None:
     return condition["settings"][setting] if is_clade else None
 
 
-def tuning(complete: Runs, kept: Runs, models: list[str]) -> list[Summary]:
-    """Mean validation MCC of each model at each rate, and how often the rate was the best."""
-    rates = sorted({run["learning_rate"] for run in complete})
+def tuning(
+    complete: Runs, kept: Runs, models: list[str], rates_of: dict[str, set[float]]
+) -> list[Summary]:
+    """Mean validation MCC of each model at each rate, and how often the rate was the best, over
+    the data sets that were run at all rates."""
+    rates = sorted(set.union(*rates_of.values()))
+    complete, kept = (
+        [run for run in runs if len(rates_of[run["condition"]]) == len(rates)]
+        for runs in (complete, kept)
+    )
+    if not complete:
+        return []
     return [
         {
             "model": model,

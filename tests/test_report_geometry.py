@@ -43,6 +43,7 @@ def root(tmp_path):
                 "condition": "control, motif",
                 "num_labels": [2],
                 "seeds": [1, 2, 3],
+                "rates": [0.01, 0.03],
                 "mcc": scores,
                 "difference": differences,
                 "delta": {"tree": None, "hamming": DELTA, **embedding},
@@ -77,7 +78,7 @@ def root(tmp_path):
 def test_a_mark_is_for_students_interval(root):
     _, row = report_geometry.geometry_conditions(root)
     assert row == [
-        *("control, motif", "2", "3", "90.0", "75.0", "77.7"),
+        *("control, motif", "2", "3", "2", "90.0", "75.0", "77.7"),
         *("+12.3 [10.0, 15.0]\\*", "-5.0 [-8.0, -1.0]"),
     ]
 

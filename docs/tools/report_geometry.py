@@ -38,12 +38,12 @@ def geometry_matching(root: Path) -> Rows:
 
 def geometry_conditions(root: Path) -> Rows:
     """MCC x 100 by condition, and the paired differences."""
-    rows = [["condition", "classes", "seeds", *MODELS.values(), *differences_head()]]
+    rows = [["condition", "classes", "seeds", "rates", *MODELS.values(), *differences_head()]]
     for row in study(root)["by_condition"]:
         labels = " or ".join(map(str, row["num_labels"]))
         scores = [numbers([100 * row["mcc"][model]]) for model in MODELS]
-        seeds = str(len(row["seeds"]))
-        rows.append([row["condition"], labels, seeds, *scores, *differences(row["difference"])])
+        counts = [str(len(row[name])) for name in ("seeds", "rates")]
+        rows.append([row["condition"], labels, *counts, *scores, *differences(row["difference"])])
     return rows
 
 
