@@ -109,6 +109,17 @@ def test_the_league_has_means_and_deviations_and_a_dash_for_what_was_not_run(wri
     assert row_of(rows, "DNABERT-2, published")["tf/0"] == "72.0"
 
 
+def test_other_sets_have_a_table_of_their_own_and_no_published_models(write):
+    root = write("a", run("S", "mouse/0", 1))
+    assert report_league.TABLES["yeast_ty"](root)[1][0] == report_league.NO_RUN
+    folder = root / "docs" / "results" / "yeast_ty"
+    folder.mkdir()
+    (root / "docs" / "results" / "league" / "a.json").replace(folder / "a.json")
+    head, row = report_league.TABLES["yeast_ty"](root)
+    assert head[2:4] == ["mouse/0", "mean"]
+    assert row[:4] == ["S", "1,000", f"{100 * SOME_MCC:.1f}", f"{100 * SOME_MCC:.1f}"]
+
+
 def test_a_model_that_was_run_on_every_set_has_a_mean(write):
     runs = [run("plain CNN", config, 1, LABELS) for config in report_league.SETS]
     assert row_of(report_league.league(write("a", *runs)), "plain CNN")["mean"] == "100.0"

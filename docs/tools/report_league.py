@@ -8,7 +8,7 @@ docs/results/published_gue.json.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +31,9 @@ PUBLISHED_PEER = "DNABERT-2"
 NO_RUN = "(no run is there)"
 
 
-def files(root: Path, *, ablation: bool) -> list[Path]:
-    """The league's files, or those of ablations."""
-    found = sorted((root / "docs" / "results" / "league").glob("*.json"))
+def files(root: Path, *, ablation: bool = False, folder: str = "league") -> list[Path]:
+    """The files of runs in a folder of the results, or those of ablations."""
+    found = sorted((root / "docs" / "results" / folder).glob("*.json"))
     return [file for file in found if file.name.startswith("ablation") == ablation]
 
 
@@ -69,13 +69,12 @@ def shown(estimate: Estimate) -> str:
     return f"{estimate.value:+.1f}{ends}"
 
 
-def league(root: Path) -> Rows:
+def standings(runs: Runs, sets: Sequence[str]) -> Rows:
     """Test MCC x 100 by model and set, mean and standard deviation over seeds."""
-    runs = Runs.of(files(root, ablation=False))
-    rows = [["model", "parameters", *SETS, "mean", "training seconds a run", "seeds"]]
+    rows = [["model", "parameters", *sets, "mean", "training seconds a run", "seeds"]]
     for model in in_order(runs.models()):
-        mine = [run for run in runs.rows if run["name"] == model and run["config"] in SETS]
-        scores = [[100 * run[TEST] for run in runs.on(config, model)] for config in SETS]
+        mine = [run for run in runs.rows if run["name"] == model and run["config"] in sets]
+        scores = [[100 * run[TEST] for run in runs.on(config, model)] for config in sets]
         seconds = [run["train_seconds"] for run in mine if "train_seconds" in run]
         rows.append(
             [
@@ -87,15 +86,29 @@ def league(root: Path) -> Rows:
                 span(len(of) for of in scores if of),
             ]
         )
-    if not runs.rows:
-        rows.append([NO_RUN, *["-"] * (len(SETS) + 4)])
+    return rows if runs.rows else [*rows, [NO_RUN, *["-"] * (len(sets) + 4)]]
+
+
+def standings_of(folder: str) -> Table:
+    """The table of other sets than the league's, without published models."""
+
+    def table(root: Path) -> Rows:
+        runs = Runs.of(files(root, folder=folder))
+        return standings(runs, sorted({run["config"] for run in runs.rows}))
+
+    return table
+
+
+def league(root: Path) -> Rows:
+    """The standings of the ten sets, beside published models."""
+    rows = standings(Runs.of(files(root)), SETS)
     for model, published in read(root, "published_gue")["models"].items():
-        scores = [[published[TEST][config]] for config in SETS if config in published[TEST]]
+        scores = [published[TEST][config] for config in SETS if config in published[TEST]]
         cells = [
             f"{published[TEST][config]:.1f}" if config in published[TEST] else "-"
             for config in SETS
         ]
-        mean = f"{statistics.mean(x for (x,) in scores):.1f}" if len(scores) == len(SETS) else "-"
+        mean = f"{statistics.mean(scores):.1f}" if len(scores) == len(SETS) else "-"
         rows.append([f"{model}, published", published["parameters"] or "-", *cells, mean, "-", "-"])
     return rows
 
@@ -117,7 +130,7 @@ def over_sets(parts: list[tuple[float, Floats | None]]) -> Estimate:
 
 def differences(root: Path) -> Rows:
     """Test MCC x 100 of each hyperbolic model minus others on each set, with 95 % intervals."""
-    runs = Runs.of(files(root, ablation=False))
+    runs = Runs.of(files(root))
     published = read(root, "published_gue")["models"]
     names = in_order(runs.models())
     ours = [name for name in names if name.startswith(OURS)]
@@ -202,7 +215,7 @@ def _ablated(runs: Runs, model: str, full: str) -> list[str]:
 def league_runs(root: Path) -> Rows:
     """Where each file's numbers come from; its command is in the file."""
     rows = [["file", "models", "runs", "commits", "hardware", "torch"]]
-    for file in files(root, ablation=False) + files(root, ablation=True):
+    for file in files(root) + files(root, ablation=True):
         runs = Runs.of([file])
         rows.append(
             [
@@ -223,6 +236,8 @@ def _distinct(values: Iterable[Any]) -> str:
 
 TABLES: dict[str, Table] = {
     "league": league,
+    "dev_to_test": standings_of("dev_to_test"),
+    "yeast_ty": standings_of("yeast_ty"),
     "league_differences": differences,
     "league_ablation": ablation,
     "league_runs": league_runs,
