@@ -41,15 +41,17 @@ def collect(files: Iterable[Path]) -> dict[str, Any]:
 def added(before: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
     """Results with those of some tests run anew; what these did not run stays.
 
-    A run of the same tests as an earlier one takes its place. Bad inputs are counted anew only by
-    runs with `--bad-inputs`: any other meets a few of them by the way.
+    A run of the same tests as an earlier one takes its place, if it came as far. Bad
+    inputs are counted anew only by runs with `--bad-inputs`: any other meets a few by the way.
 
     Args:
         before: results as they lie in JSON.
         found: what [`collect`] made of the new files.
     """
-    targets = {_targets(run) for run in found["runs"]}
-    kept = [run for run in before["runs"] if _targets(run) not in targets]
+    came = {_targets(run): sum(run["tests"].values()) for run in found["runs"]}
+    kept = [
+        run for run in before["runs"] if came.get(_targets(run), 0) < sum(run["tests"].values())
+    ]
     whole = any("--bad-inputs" in run["command"].split() for run in found["runs"])
     return {
         "runs": sorted([*kept, *found["runs"]], key=lambda run: str(run["command"])),

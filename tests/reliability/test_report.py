@@ -96,8 +96,8 @@ def test_the_page_holds_the_numbers(report, recorded):
     assert "| `bert` | the same |" in page
 
 
-def run_of(command):
-    return {"command": f"python -m pytest {command}"}
+def run_of(command, passed=3):
+    return {"command": f"python -m pytest {command}", "tests": {"passed": passed}}
 
 
 BEFORE = {
@@ -131,6 +131,11 @@ def test_a_run_of_the_same_tests_takes_the_place_of_an_earlier_one(report):
         "python -m pytest -q tests/fuzz/test_maf.py",
         "python -m pytest tests/x",
     ]
+
+
+def test_a_run_that_was_interrupted_stands_beside_the_earlier_one(report):
+    after = report.added(BEFORE, found("tests/x") | {"runs": [run_of("tests/x", passed=2)]})
+    assert [run["tests"]["passed"] for run in after["runs"]] == [3, 3, 3, 2]
 
 
 def test_what_was_not_run_anew_stays(report):
