@@ -14,6 +14,7 @@ import re
 import sys
 from pathlib import Path
 
+import report_geometry
 import report_gue
 import report_league
 import report_phylogpn
@@ -22,7 +23,7 @@ import report_vqdna
 from report_tables import Table, as_table
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("docs/results/README.md", "docs/results/speed.md")
+PAGES = ("docs/results/README.md", "docs/results/speed.md", "docs/results/geometry.md")
 BLOCK = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 TABLES: dict[str, Table] = {
@@ -31,6 +32,7 @@ TABLES: dict[str, Table] = {
     **report_gue.TABLES,
     **report_phylogpn.TABLES,
     **report_speed.TABLES,
+    **report_geometry.TABLES,
 }
 
 
