@@ -19,7 +19,7 @@ def paired_bootstrap(
     """Mean of `ours - others` with its percentile interval over pairs.
 
     Pairs are drawn whole. Of a handful of pairs the interval is too narrow (5 pairs cover about
-    0.85 of the time where 0.95 is meant): read it beside `paired_t`.
+    0.83 of the time where 0.95 is meant, 3 pairs 0.75): read it beside `paired_t`.
 
     Args:
         ours: scores `(n,)`.
