@@ -22,12 +22,12 @@ from transformers import initialization as init
 from transformers.modeling_outputs import BaseModelOutputWithPooling, SequenceClassifierOutput
 from transformers.utils import can_return_tuple
 
-from .blocks import NUM_BASES, HyperbolicCNNBlock, HyperbolicCNNResidualBlock
 from .configuration_hyperbolic_cnn import HyperbolicCNNConfig
 from .euclidean_layers import EuclideanBatchNorm, EuclideanConv1d, EuclideanLinear
 from .lorentz import add_time, change_curvature_scale, squared_norm
 from .lorentz_batch_norm import LorentzBatchNorm
 from .lorentz_layers import LorentzConv1d, LorentzLinear, LorentzMLR
+from .modeling_blocks import NUM_BASES, HyperbolicCNNBlock, HyperbolicCNNResidualBlock
 from .pooling import HyperbolicCNNPooler
 from .remote_code import code_files, save_complete
 
