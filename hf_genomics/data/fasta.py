@@ -84,7 +84,12 @@ def open_text(path: str | Path) -> TextIO:
 def text_lines(file: TextIO, path: str | Path) -> Iterator[str]:
     """The lines of a file that should be FASTA; a ValueError names it where it is no text."""
     try:
-        yield from file
+        for number, line in enumerate(file, start=1):
+            if "\0" in line:  # ends a name for the libraries that give random access
+                raise ValueError(
+                    f"{path} is not FASTA, which is text: line {number} holds a zero byte."
+                )
+            yield line
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not FASTA, which is text: {error}.") from error
 

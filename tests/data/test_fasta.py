@@ -5,6 +5,7 @@ import gzip
 import pytest
 
 from hf_genomics.data.fasta import FastaRecord, read_fasta, read_fasta_batches
+from hf_genomics.data.indexed_genome import IndexedGenome
 
 TEXT = ">chr1 first  one\nACGT\nacgtn\n\n; a comment\n>chr2\nTTAA\n"
 RECORDS = [FastaRecord("chr1", "first  one", "ACGTacgtn"), FastaRecord("chr2", "", "TTAA")]
@@ -70,6 +71,16 @@ def test_a_file_that_is_no_text_is_named(tmp_path):
     (tmp_path / "a.fa").write_bytes(b">\xff\xfe\n")
     with pytest.raises(ValueError, match="a.fa is not FASTA, which is text: .*utf-8"):
         list(read_fasta(tmp_path / "a.fa"))
+
+
+def test_a_zero_byte_is_no_text(tmp_path):
+    for content in (b">\0\nA\n", b">a\nA\0C\n"):
+        (tmp_path / "a.fa").write_bytes(content)
+        line = content[: content.index(b"\0")].count(b"\n") + 1
+        with pytest.raises(ValueError, match=f"a.fa is not FASTA.*line {line} holds a zero byte"):
+            list(read_fasta(tmp_path / "a.fa"))
+        with pytest.raises(ValueError, match=f"a.fa is not FASTA.*line {line} holds a zero byte"):
+            IndexedGenome(tmp_path / "a.fa")
 
 
 def test_name_ends_at_a_tab_too(tmp_path):
