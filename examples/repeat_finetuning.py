@@ -28,6 +28,7 @@ from pathlib import Path
 
 from hf_genomics.evaluation.predictions import PackedClasses, read_classes
 from hf_genomics.evaluation.results import source_commit
+from hf_genomics.hub.runs import shorten_paths
 
 FINETUNE = Path(__file__).with_name("finetune.py")
 
@@ -194,7 +195,7 @@ def write_report(runs: list[Run], root: Path, report: Path) -> None:
     rows = [read(run, root) for run in runs]
     hardware = dict.fromkeys(row.get("hardware", f"{platform.machine()} CPU") for row in rows)
     document = {
-        "command": shlex.join(["python", *sys.argv]),
+        "command": shorten_paths(shlex.join(["python", *sys.argv])),
         "hardware": ", ".join(hardware),
         "test_labels": test_labels(runs, root),
         "runs": rows,

@@ -90,7 +90,10 @@ def new_model(
     labels = label_settings(_label_feature(dataset))
     config = AutoConfig.for_model(model_type, **labels, **overrides)
     model = AutoModelForSequenceClassification.from_config(config)
-    return model, DNATokenizer(model_max_length=overrides.get("max_length") or int(1e30))
+    # a model of any length gets a tokenizer that cuts nothing, but for a limit of one's own
+    any_length = getattr(config, "head", "flatten") != "flatten"
+    limit = max_length if any_length else overrides.get("max_length")
+    return model, DNATokenizer(model_max_length=limit or int(1e30))
 
 
 def pretrained_model(

@@ -53,6 +53,8 @@ def test_predicted_classes_give_the_scores_again(report, tmp_path):
         score = matthews_correlation(unpacked(run["test_predictions"]), labels)
         assert score == run["test_matthews_correlation"] < 1
     assert document["hardware"] == "a machine"
+    assert "--output_dir path/to/runs" in document["command"]  # and no folder of this machine
+    assert str(tmp_path) not in document["command"]
     assert [path.name for path in (tmp_path / "report").iterdir()] == ["league.json"]
 
 

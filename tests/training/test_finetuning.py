@@ -60,6 +60,14 @@ def test_a_new_model_is_as_long_as_its_data_or_as_told(overrides, max_length, ex
     assert model.config.max_length == expected
     assert model.config.id2label[1] == "TATA"
     assert isinstance(tokenizer, DNATokenizer)
+    assert tokenizer.model_max_length == expected
+
+
+@pytest.mark.parametrize(("max_length", "expected"), [(None, int(1e30)), (20, 20)])
+def test_the_tokenizer_of_a_model_of_any_length_cuts_nothing_unless_told(max_length, expected):
+    args = ModelArguments(model_type="hyperbolic_cnn", config_overrides=TINY + ",head=parts")
+    _, tokenizer = build_model(args, dataset_of(CLASSES, 1), max_length)
+    assert tokenizer.model_max_length == expected
 
 
 def test_an_unknown_model_type():

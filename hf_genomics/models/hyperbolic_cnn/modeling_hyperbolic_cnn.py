@@ -274,7 +274,8 @@ class HyperbolicCNNModel(HyperbolicCNNPreTrainedModel):
         Args:
             input_ids: token ids `(B, L)`: 0 to 4 are A, C, G, T, N; other ids stand at the origin.
             attention_mask: `(B, L)`, 1 for a base and 0 for padding; by default every position
-                counts whose id is not `config.pad_token_id`.
+                counts whose id is not `config.pad_token_id`. Pad on the right: the parts of
+                `head="parts"` and the other strand are counted from the first column.
             inputs_embeds: `(B, L, 5)` instead of `input_ids`: one-hot or soft bases, for
                 attributions and sequence design.
             output_hidden_states: also return the features after every block.

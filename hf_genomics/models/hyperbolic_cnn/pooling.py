@@ -68,7 +68,8 @@ class HyperbolicCNNPooler(nn.Module):
 
     def _motifs(self, x: Tensor, mask: Tensor | None, k: Tensor | None) -> Tensor:
         """Centroid and maximum, `(B, C, 2)`."""
-        # features are not negative and those of padding 0, so padding is no maximum
+        # features are not negative and those of padding 0, so padding is no maximum; with
+        # mask_padding=False they are not 0, and it may be
         return torch.stack([self._centroid(x, mask, k), x.amax(2)], 2)
 
     def _centroid(self, x: Tensor, mask: Tensor | None, k: Tensor | None) -> Tensor:
