@@ -68,9 +68,9 @@ class HyperbolicCNNPooler(nn.Module):
 
     def _motifs(self, x: Tensor, mask: Tensor | None, k: Tensor | None) -> Tensor:
         """Centroid and maximum, `(B, C, 2)`."""
-        # features are not negative and those of padding 0, so padding is no maximum; with
-        # mask_padding=False they are not 0, and it may be
-        return torch.stack([self._centroid(x, mask, k), x.amax(2)], 2)
+        # features are not negative, so where padding is 0 it is no maximum
+        largest = (x if mask is None else x * mask).amax(2)
+        return torch.stack([self._centroid(x, mask, k), largest], 2)
 
     def _centroid(self, x: Tensor, mask: Tensor | None, k: Tensor | None) -> Tensor:
         """The average of the positions, `(B, C)`."""

@@ -190,6 +190,13 @@ def test_without_parts_the_centroid_and_the_maximum_are_left():
     torch.testing.assert_close(without(x, None, k), expected)
 
 
+def test_padding_that_is_not_at_the_origin_is_no_maximum():
+    """With mask_padding=False the blocks leave something there."""
+    pooler = HyperbolicCNNPooler(tiny_config(**RESIDUAL | {"num_channels": C + 1}))
+    x, mask, k = points(3, C, L).abs(), length_mask(7, 4, 2), tensor(1.0)
+    torch.testing.assert_close(pooler(x, mask, k), pooler(x * mask, mask, k))
+
+
 def test_a_part_without_a_position_is_the_origin():
     pooler = HyperbolicCNNPooler(tiny_config(**RESIDUAL | {"num_channels": C + 1}))
     pooled = pooler(points(1, C, 2).abs(), None, tensor(1.0)).unflatten(1, (C, 5))
