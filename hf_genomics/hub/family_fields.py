@@ -20,9 +20,11 @@ def hyperbolic_cnn(config: dict[str, Any], folder: Path) -> dict[str, str]:
     residual = shape.block == "residual"
     if shape.geometry == "euclidean":
         network = f"Euclidean twin of {'the residual network' if residual else 'HCNN'}"
+        space = "vectors of flat space, to compare with the Lorentz model of hyperbolic space"
         curvatures, norm = "none, the space is flat", "one scale a channel"
     else:
         network = "HCNN-M" if shape.multi_curvature else "HCNN-S"
+        space = "points of the Lorentz model of hyperbolic space"
         if residual:
             network = "residual network of Lorentz layers"
         raw = tensor_ending(folder, "raw_curvature").double().exp() * shape.initial_curvature
@@ -35,11 +37,18 @@ def hyperbolic_cnn(config: dict[str, Any], folder: Path) -> dict[str, str]:
     both = "no" if shape.reverse_complement is None else "yes"
     if both == "yes" and shape.head == "parts" and shape.oriented_parts:
         both = "yes, but for the parts, which are the given strand's"
+    head = shape.head
+    if head == "parts":
+        head = f"centroid, maximum and {shape.num_parts} parts"
     return {
         "network": network,
+        "space": space,
+        "head": head,
+        "dropout": f"{shape.dropout:g}",
         "blocks": f"{shape.num_layers} of two convolutions"
         if not residual
-        else f"{shape.num_layers} residual ones after a stem of {shape.stem_kernel_size} bases",
+        else f"{shape.num_layers} residual ones after a stem of {shape.stem_kernel_size} bases, "
+        "each dilated twice as far as the one before",
         "batch_norm": norm,
         "embedding": f"{shape.embedding_width} wide, time component included"
         if shape.geometry == "lorentz"

@@ -25,6 +25,9 @@ def fields_of(folder, **options):
             {"multi_curvature": True, "initial_curvature": 2.0},
             {
                 "network": "HCNN-M",
+                "space": "points of the Lorentz model of hyperbolic space",
+                "head": "flatten",
+                "dropout": "0",
                 "blocks": "2 of two convolutions",
                 "batch_norm": "Lorentz, one scale for all channels",
                 "embedding": "6 wide, time component included",
@@ -37,7 +40,11 @@ def fields_of(folder, **options):
             RESIDUAL | {"learnable_curvature": False},
             {
                 "network": "residual network of Lorentz layers",
-                "blocks": "2 residual ones after a stem of 15 bases",
+                "space": "points of the Lorentz model of hyperbolic space",
+                "head": "centroid, maximum and 3 parts",
+                "dropout": "0",
+                "blocks": "2 residual ones after a stem of 15 bases, "
+                "each dilated twice as far as the one before",
                 "batch_norm": "in the tangent space at the origin, one scale a channel",
                 "embedding": "21 wide, time component included",
                 "both_strands": "yes, but for the parts, which are the given strand's",
@@ -49,7 +56,12 @@ def fields_of(folder, **options):
             RESIDUAL | {"geometry": "euclidean", "oriented_parts": False},
             {
                 "network": "Euclidean twin of the residual network",
-                "blocks": "2 residual ones after a stem of 15 bases",
+                "space": "vectors of flat space, to compare with the Lorentz model of hyperbolic "
+                "space",
+                "head": "centroid, maximum and 3 parts",
+                "dropout": "0",
+                "blocks": "2 residual ones after a stem of 15 bases, "
+                "each dilated twice as far as the one before",
                 "batch_norm": "one scale a channel",
                 "embedding": "25 wide",
                 "both_strands": "yes",
