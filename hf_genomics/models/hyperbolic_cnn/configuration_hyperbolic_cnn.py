@@ -11,6 +11,7 @@ BLOCKS = ("plain", "residual")
 BATCH_NORMS = ("lorentz", "tangent")
 HEADS = ("flatten", "centroid", "parts")
 REVERSE_COMPLEMENTS = (None, "average")
+MAX_RESIDUAL_LAYERS = 16  # a window of the last reaches further than 100,000 bases
 
 
 @strict
@@ -139,6 +140,11 @@ class HyperbolicCNNConfig(PreTrainedConfig):
                 raise ValueError(
                     f"{field} must be odd to keep the sequence length, got {getattr(self, field)}."
                 )
+        if self.block == "residual" and self.num_layers > MAX_RESIDUAL_LAYERS:
+            raise ValueError(
+                f"block='residual' takes num_layers up to {MAX_RESIDUAL_LAYERS}, got "
+                f"{self.num_layers}: the dilation doubles with every block."
+            )
         if self.head == "flatten" and (self.max_length is None or self.max_length < 1):
             raise ValueError(
                 f"head='flatten' needs max_length, the number of positions it reads, got "

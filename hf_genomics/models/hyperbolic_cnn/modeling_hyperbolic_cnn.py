@@ -274,8 +274,8 @@ class HyperbolicCNNModel(HyperbolicCNNPreTrainedModel):
         Args:
             input_ids: token ids `(B, L)`: 0 to 4 are A, C, G, T, N; other ids stand at the origin.
             attention_mask: `(B, L)`, 1 for a base and 0 for padding; by default every position
-                counts whose id is not `config.pad_token_id`. Pad on the right: the parts of
-                `head="parts"` and the other strand are counted from the first column.
+                counts whose id is not `config.pad_token_id`. `head="flatten"` reads positions from
+                the first column on, so it needs padding on the right.
             inputs_embeds: `(B, L, 5)` instead of `input_ids`: one-hot or soft bases, for
                 attributions and sequence design.
             output_hidden_states: also return the features after every block.
@@ -291,7 +291,7 @@ class HyperbolicCNNModel(HyperbolicCNNPreTrainedModel):
         Raises:
             ValueError: neither or both inputs given, wrong shapes, an id outside the vocabulary
                 (checked on the CPU outside compiled code), or with `head="flatten"` more than
-                `config.max_length` positions.
+                `config.max_length` positions or padding on the left.
         """
         if output_hidden_states is None:
             output_hidden_states = self.config.output_hidden_states
@@ -381,9 +381,19 @@ class HyperbolicCNNModel(HyperbolicCNNPreTrainedModel):
         if attention_mask is None:
             return x, None
         mask = attention_mask.to(dtype)[:, None]
+        self._check_padding(mask)
         if not torch.compiler.is_compiling() and mask.device.type == "cpu" and bool(mask.all()):
             return x, None  # nothing is padded: the same result for less work
         return x * mask, mask
+
+    def _check_padding(self, mask: Tensor) -> None:
+        if torch.compiler.is_compiling() or mask.device.type != "cpu" or not mask.numel():
+            return
+        if self.config.head == "flatten" and bool((mask[..., 0] < mask.amax(2)).any()):
+            raise ValueError(
+                "head='flatten' reads positions from the first column on, but a sequence is padded "
+                "on the left; pad on the right (tokenizer.padding_side = 'right')."
+            )
 
     def _check_ids(self, input_ids: Tensor) -> None:
         if torch.compiler.is_compiling() or input_ids.device.type != "cpu" or not input_ids.numel():
@@ -397,13 +407,14 @@ class HyperbolicCNNModel(HyperbolicCNNPreTrainedModel):
 
 
 def reverse_complement(x: Tensor, mask: Tensor | None) -> Tensor:
-    """The other strand of one-hot features `(B, 5, L)`, padding `(B, 1, L)` kept on the right."""
+    """The other strand of one-hot features `(B, 5, L)`, padding `(B, 1, L)` kept where it is."""
     x = x[:, COMPLEMENT]
     if mask is None:
         return x.flip(2)
     length = x.shape[2]
     positions = torch.arange(length, device=x.device)
-    source = (mask.sum(2).long() - 1 - positions) % length  # (B, L)
+    first, last = mask.argmax(2), (mask * positions).argmax(2)
+    source = (first + last - positions) % length  # (B, L)
     return x.gather(2, source[:, None].expand_as(x))
 
 

@@ -101,16 +101,17 @@ def part_weights(x: Tensor, mask: Tensor | None, num_parts: int) -> Tensor:
 
     Args:
         x: features `(B, C, L)`, for their shape and dtype.
-        mask: `(B, 1, L)`, 1 for a base and 0 for padding, which is on the right.
+        mask: `(B, 1, L)`, 1 for a base and 0 for padding, on either side.
         num_parts: P.
     """
     length = x.shape[2]
-    positions = torch.arange(length, device=x.device)
+    parts = torch.arange(num_parts, device=x.device)
     if mask is None:
-        part = (positions * num_parts // length)[None]
+        part = (torch.arange(length, device=x.device) * num_parts // length)[None]
     else:
-        part = positions * num_parts // mask.sum((1, 2)).long().clamp_min(1)[:, None]
-    member = (part[:, :, None] == torch.arange(num_parts, device=x.device)).to(x.dtype)
+        rank = mask.squeeze(1).long().cumsum(1) - 1  # the how-manieth base of its sequence
+        part = rank * num_parts // mask.sum((1, 2)).long().clamp_min(1)[:, None]
+    member = (part[:, :, None] == parts).to(x.dtype)
     if mask is not None:
         member = member * mask.transpose(1, 2)
     return (member / member.sum(1, keepdim=True).clamp_min(1)).expand(x.shape[0], -1, -1)

@@ -51,6 +51,7 @@ WRONG = [
     ({"reverse_complement": "sum"}, r"reverse_complement must be one of .*'average'.*'sum'"),
     ({"block": "dense"}, r"block must be one of .*'plain', 'residual'.*'dense'"),
     ({"batch_norm": "layer"}, r"batch_norm must be one of .*'lorentz', 'tangent'.*'layer'"),
+    ({"block": "residual", "num_layers": 17}, "takes num_layers up to 16, got 17"),
     ({"num_parts": -1}, "num_parts must be at least 0, got -1"),
     ({"stem_kernel_size": 4}, "stem_kernel_size must be odd .* got 4"),
     ({"dropout": 1.0}, r"dropout must lie in \[0, 1\), got 1"),

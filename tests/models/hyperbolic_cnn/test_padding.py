@@ -66,6 +66,18 @@ def test_the_amount_of_padding_changes_nothing(options, training):
 
 
 @variants
+def test_padding_on_the_left_changes_nothing_or_is_refused(options):
+    model = tiny_model(**options).eval()
+    ids = random_ids(12, 9, 4)
+    left = torch.stack([torch.cat([row[row == PAD], row[row != PAD]]) for row in ids])
+    if options["head"] == "flatten":
+        with pytest.raises(ValueError, match="padded on the left; pad on the right"):
+            model(left)
+    else:
+        assert_close(model(left).logits, model(ids).logits)
+
+
+@variants
 def test_padding_stays_at_the_origin_after_every_block(options):
     model = tiny_model(**options).train()
     ids = random_ids(12, 5)
