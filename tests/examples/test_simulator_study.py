@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from transformers.utils import logging
 
 from tests.examples.test_finetune import REPOSITORY, run
 
@@ -30,10 +31,15 @@ def parts():
 
 
 def in_this_process(parts, *arguments):
-    """The script's main with these arguments."""
+    """The script's main with these arguments; bars and warnings are afterwards what they were."""
+    verbosity = logging.get_verbosity()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", [str(SCRIPT), *map(str, arguments)])
-        parts["study"].main()
+        try:
+            parts["study"].main()
+        finally:
+            logging.set_verbosity(verbosity)
+            logging.enable_progress_bar()
 
 
 @pytest.fixture(scope="module")
