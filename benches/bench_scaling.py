@@ -11,6 +11,8 @@ call beyond the model and the input, after a call of the smallest size. Calls th
 10 ms are repeated until these have passed.
 """
 
+# ruff: noqa: E402  (imports stand below the environment, which torch and tokenizers read when imported)
+
 import argparse
 import ctypes
 import gc
@@ -21,6 +23,7 @@ import os
 import statistics
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -34,12 +37,10 @@ os.environ |= {
     "TOKENIZERS_PARALLELISM": "false",  # `tokenizers` would use every core
 }
 
-import time  # noqa: E402  (the environment above comes first)
-
-import torch  # noqa: E402
-from bench_phylogenetic_likelihood import resident  # noqa: E402
-from measure import compare, ratio, summary, write_result  # noqa: E402
-from scaling_subjects import Call, Make, Subject, subjects  # noqa: E402
+import torch
+from bench_phylogenetic_likelihood import resident
+from measure import compare, ratio, summary, write_result
+from scaling_subjects import Call, Make, Subject, subjects
 
 ROUNDS = 7
 LONG_END = 4  # sizes

@@ -112,14 +112,14 @@ class EuclideanBatchNorm(nn.Module):
             `(B, C, L)`, and the batch's mean and unbiased variance, `(C,)` each, in training mode.
         """
         with torch.autocast(y.device.type, enabled=False):
-            out, statistics = self.normalize(y, mask)
+            out, statistics = self.normalize(y, k, mask)
             if residual is not None:
                 out = out + residual
             out = F.relu(out)
             return (out if mask is None else out * mask), statistics
 
     def normalize(
-        self, y: Tensor, mask: Tensor | None
+        self, y: Tensor, k: Tensor | None, mask: Tensor | None
     ) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
         """The normalised features alone, any value at padding, and the batch's statistics."""
         weight, bias = self.weight.to(y.dtype), self.bias.to(y.dtype)

@@ -1,12 +1,10 @@
 """Batch normalisation in the tangent space at the origin, with a scale for every channel.
 
-The Lorentz batch norm of HCNN scales all directions by one number. Where one channel varies far
-more than another, as motif detectors do, that leaves most of the channels unused; this norm scales
-each as a Euclidean batch norm does, and equals one in the limit of large k.
+The Lorentz batch norm of HCNN scales all directions by one number; this norm scales each channel as
+a Euclidean batch norm does, and equals one in the limit of large k.
 """
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from .euclidean_layers import EuclideanBatchNorm
@@ -19,7 +17,8 @@ class TangentBatchNorm(EuclideanBatchNorm):
 
     `BN` is the ordinary batch norm with its own scale and shift for every channel, applied to
     tangent vectors at the origin; ReLU and the sum act on space components, which keeps points on
-    the hyperboloid. Statistics and parameters are Euclidean, so none of them is a point.
+    the hyperboloid. Statistics and parameters are Euclidean, so none of them is a point. Takes
+    points by their space components `(B, C, L)` and their curvature k; padding ends at the origin.
 
     A batch-normalised vector of C channels has a norm of about `sqrt(C)`: with `k` near C, points
     lie about `sqrt(k)` from the origin, where the curvature is felt and nothing is clamped.
@@ -41,39 +40,22 @@ class TangentBatchNorm(EuclideanBatchNorm):
         super().__init__(num_features, eps, momentum)
         self.max_radius = MAX_RADIUS if max_radius is None else max_radius
 
-    def forward(
-        self,
-        y: Tensor,
-        k: Tensor | None = None,
-        mask: Tensor | None = None,
-        residual: Tensor | None = None,
+    def normalize(
+        self, y: Tensor, k: Tensor | None, mask: Tensor | None
     ) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
-        """Normalises points, adds `residual`, applies ReLU, and puts padding at the origin.
-
-        Args:
-            y: space components `(B, C, L)`.
-            k: curvature, a scalar.
-            mask: `(B, 1, L)`, 1 for a position that counts and 0 for padding.
-            residual: space components `(B, C, L)` added before the ReLU.
-
-        Returns:
-            Space components `(B, C, L)`, and the batch's mean and unbiased variance of the tangent
-            vectors, `(C,)` each, in training mode.
+        """`exp_o(BN(log_o(y)))`, and the batch's statistics of the tangent vectors.
 
         Raises:
             ValueError: `k` is missing.
         """
         if k is None:
             raise ValueError("a tangent batch norm needs the curvature k of its points.")
-        with torch.autocast(y.device.type, enabled=False):
-            s = k.to(y.dtype).sqrt()
-            r = norms(y) / s
-            v, statistics = self.normalize(scale(y, asinh(r) / r), mask)  # of log_o(y)
-            r = norms(v) / s
-            sinh, _ = sinh_cosh(r.clamp_max(self.max_radius))
-            x = scale(v, sinh / r)
-            x = F.relu(x if residual is None else x + residual)
-            return (x if mask is None else x * mask), statistics
+        s = k.to(y.dtype).sqrt()
+        r = norms(y) / s
+        v, statistics = super().normalize(scale(y, asinh(r) / r), None, mask)  # of log_o(y)
+        r = norms(v) / s
+        sinh, _ = sinh_cosh(r.clamp_max(self.max_radius))
+        return scale(v, sinh / r), statistics
 
 
 def norms(x: Tensor) -> Tensor:
