@@ -14,6 +14,7 @@ from transformers import HfArgumentParser, TrainingArguments
 
 from hf_genomics.data.label_kinds import PROBLEM_TYPES
 from hf_genomics.data.sequence_datasets import load_sequence_dataset, load_sequence_files
+from hf_genomics.data.shared_sequences import without_shared_rows
 from hf_genomics.data.splits import require_splits, sample_rows, split_off_validation
 from hf_genomics.training.recipes import RECIPES, Recipe
 
@@ -99,6 +100,13 @@ class DataArguments:
         default=None,
         metadata={"help": "Where there are no validation rows: share of train to set aside."},
     )
+    drop_shared_rows: bool = field(
+        default=False,
+        metadata={
+            "help": "Leave out training rows whose sequence, on either strand, is in the "
+            "validation or the test split."
+        },
+    )
     sequence_column: str = field(
         default="sequence", metadata={"help": "Column that holds the sequences."}
     )
@@ -155,8 +163,8 @@ class DataArguments:
         """The splits that the arguments name, at least `train` and `validation`.
 
         Raises:
-            ValueError: As `load_sequence_dataset`, `split_off_validation` and `sample_rows`, or
-                there are no validation rows.
+            ValueError: As `load_sequence_dataset`, `split_off_validation`, `without_shared_rows`
+                and `sample_rows`, or there are no validation rows.
         """
         if self.dataset_name is not None:
             dataset = load_sequence_dataset(
@@ -182,6 +190,8 @@ class DataArguments:
         if self.validation_fraction is not None and "validation" not in dataset:
             dataset = split_off_validation(dataset, self.validation_fraction, seed)
         require_splits(dataset, "train", "validation")
+        if self.drop_shared_rows:
+            dataset = without_shared_rows(dataset)
         limits = {
             "train": self.max_train_samples,
             "validation": self.max_eval_samples,

@@ -15,6 +15,7 @@ from transformers import (
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 from hf_genomics.data.sequence_datasets import longest_sequence
+from hf_genomics.data.shared_sequences import shared_rows
 from hf_genomics.evaluation.classification import require_model
 from hf_genomics.tokenization_dna import DNATokenizer
 from hf_genomics.training.arguments import ModelArguments
@@ -135,7 +136,8 @@ def pretrained_model(
 
 
 def data_summary(dataset: DatasetDict, config: PreTrainedConfig) -> str:
-    """One line for people: what is predicted, and from how many rows."""
+    """One line for people: what is predicted, and from how many rows; a second one where rows of
+    validation or test stand in train too."""
     feature = _label_feature(dataset)
     if isinstance(feature, ClassLabel):
         kind = "classes"
@@ -144,7 +146,11 @@ def data_summary(dataset: DatasetDict, config: PreTrainedConfig) -> str:
     names = label_names(config)
     what = f"{len(names)} {kind} ({shown(names)})" if kind else "regression of one number"
     rows = ", ".join(f"{split} {len(rows)}" for split, rows in dataset.items())
-    return f"{what}; rows: {rows}"
+    line = f"{what}; rows: {rows}"
+    shared = ", ".join(f"{count} of {split}" for split, count in shared_rows(dataset).items())
+    if shared:
+        line += f"\nrows that stand in train too: {shared} (--drop_shared_rows trains without them)"
+    return line
 
 
 def _label_feature(dataset: DatasetDict) -> Any:

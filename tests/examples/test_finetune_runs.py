@@ -81,6 +81,19 @@ def test_a_run_says_what_it_learns_and_leaves_validation_scores_of_its_own(
     assert saved.on_invalid == "n"
 
 
+def test_rows_seen_in_training_are_counted_and_left_out_if_asked_for(finetune, tmp_path, capsys):
+    test = ("GGGGCGGGGCAA", "0")
+    write_splits(tmp_path, train=[*rows_of(16), ("ttgccccgcccc", "1")], test=[test, *rows_of(9)])
+    finetune(*NEW, "--dataset_name", tmp_path)
+    out = capsys.readouterr().out
+    assert "train 17," in out
+    assert "rows that stand in train too: 1 of test (--drop_shared_rows" in out
+    command = (*NEW, "--dataset_name", tmp_path, "--drop_shared_rows", "true")
+    results = finetune(*command, output="without")
+    assert results["rows"] == {"train": 16, "validation": 8, "test": 10}
+    assert "stand in train" not in capsys.readouterr().out
+
+
 def test_integers_are_regression_targets_if_asked_for(finetune, tmp_path):
     write_splits(tmp_path)
     results = finetune(*NEW, "--dataset_name", tmp_path, "--problem_type", "regression")

@@ -90,7 +90,10 @@ def test_one_line_says_what_is_trained_on_what():
     config = HyperbolicCNNConfig(id2label={0: "none", 1: "TATA"})
     classes = dataset_of(ClassLabel(names=["none", "TATA"]), 1)
     classes["test"] = classes["train"].select([0])
-    assert data_summary(classes, config) == "2 classes (none, TATA); rows: train 2, test 1"
+    seen = "rows that stand in train too: 1 of test (--drop_shared_rows trains without them)"
+    assert data_summary(classes, config) == (
+        f"2 classes (none, TATA); rows: train 2, test 1\n{seen}"
+    )
     assert data_summary(dataset_of(NUMBER, 0.5), config) == (
         "regression of one number; rows: train 2"
     )
