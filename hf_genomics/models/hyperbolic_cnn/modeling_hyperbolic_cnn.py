@@ -289,7 +289,8 @@ class HyperbolicCNNModel(HyperbolicCNNPreTrainedModel):
             `pooler_output` is of both.
 
         Raises:
-            ValueError: neither or both inputs given, wrong shapes, an id outside the vocabulary
+            ValueError: neither or both inputs given, wrong or empty shapes, an id outside the
+                vocabulary
                 (checked on the CPU outside compiled code), or with `head="flatten"` more than
                 `config.max_length` positions or padding on the left.
         """
@@ -356,6 +357,11 @@ class HyperbolicCNNModel(HyperbolicCNNPreTrainedModel):
             raise ValueError(
                 f"input_ids must be (B, L) and inputs_embeds (B, L, {NUM_BASES}), got "
                 f"{tuple(given.shape)}."
+            )
+        if not given.shape[0] or not given.shape[1]:
+            raise ValueError(
+                f"the input has the shape {tuple(given.shape)}; give at least one sequence (B) of "
+                "at least one position (L)."
             )
         if self.config.head == "flatten" and given.shape[1] > self.config.max_length:
             raise ValueError(

@@ -350,6 +350,17 @@ def test_input_mistakes_are_refused_with_what_was_given():
         model(ids, attention_mask=torch.ones(2, 13))
 
 
+@pytest.mark.parametrize("geometry", ["lorentz", "euclidean"])
+@pytest.mark.parametrize("shape", [(0, 12), (2, 0)])
+def test_a_batch_holds_a_sequence_and_a_sequence_a_base(geometry, shape):
+    model = tiny_model(geometry=geometry)
+    message = rf"the shape \({shape[0]}, {shape[1]}.*; give at least one sequence .*one position"
+    with pytest.raises(ValueError, match=message):
+        model(input_ids=torch.zeros(shape, dtype=torch.long))
+    with pytest.raises(ValueError, match=message):
+        model(inputs_embeds=torch.zeros(*shape, 5))
+
+
 @pytest.mark.parametrize("mask_padding", [True, False])
 def test_a_sequence_too_long_for_the_flatten_head_is_refused_with_both_lengths(mask_padding):
     model = tiny_model(mask_padding=mask_padding)
