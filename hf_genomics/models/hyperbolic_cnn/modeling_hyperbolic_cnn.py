@@ -290,9 +290,8 @@ class HyperbolicCNNModel(HyperbolicCNNPreTrainedModel):
 
         Raises:
             ValueError: neither or both inputs given, wrong or empty shapes, an id outside the
-                vocabulary
-                (checked on the CPU outside compiled code), or with `head="flatten"` more than
-                `config.max_length` positions or padding on the left.
+                vocabulary (checked on the CPU outside compiled code), or with `head="flatten"`
+                more than `config.max_length` positions or padding on the left.
         """
         if output_hidden_states is None:
             output_hidden_states = self.config.output_hidden_states
