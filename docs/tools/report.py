@@ -17,6 +17,7 @@ from pathlib import Path
 import report_geometry
 import report_gue
 import report_league
+import report_learning_rates
 import report_phylogpn
 import report_speed
 import report_vqdna
@@ -29,6 +30,7 @@ BLOCK = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end of table -->)", re.DO
 TABLES: dict[str, Table] = {
     **report_vqdna.TABLES,
     **report_league.TABLES,
+    **report_learning_rates.TABLES,
     **report_gue.TABLES,
     **report_phylogpn.TABLES,
     **report_speed.TABLES,
