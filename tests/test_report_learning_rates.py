@@ -25,13 +25,16 @@ def write(root, rate, *runs):
 
 def test_rates_are_in_order_and_the_best_mean_over_all_sets_is_bold(tmp_path):
     write(tmp_path, "1e-2", run("A", "x", 0.9), run("B", "x", 0.5), run("B", "y", 0.6))
-    write(tmp_path, "2e-3", run("A", "x", 0.4), run("A", "y", 0.7), run("A", "y", 0.5, seed=2))
+    second = run("A", "y", 0.5, seed=2)
+    write(tmp_path, "2e-3", run("A", "x", 0.4), run("A", "y", 0.7), second)
+    write(tmp_path, "5e-4", run("A", "x", 0.2), run("A", "y", 0.2))
     rows = report_learning_rates.learning_rates(tmp_path)
     assert rows == [
         ["model", "learning rate", "x", "y", "mean", "seeds"],
+        ["A", "5e-4", "20.0", "20.0", "20.0", "1"],
         ["A", "2e-3", "40.0", "60.0 ± 14.1", "**50.0**", "1 to 2"],
         ["A", "1e-2", "90.0", "-", "-", "1"],  # without y it has no mean
-        ["B", "1e-2", "50.0", "60.0", "**55.0**", "1"],
+        ["B", "1e-2", "50.0", "60.0", "55.0", "1"],  # nothing to be better than
     ]
 
 

@@ -15,7 +15,7 @@ from report_tables import Rows, Table
 
 
 def learning_rates(root: Path) -> Rows:
-    """Validation MCC x 100, the best mean of each model in bold; test scores are not looked at."""
+    """Validation MCC x 100, the best of a model's means in bold; test scores are not looked at."""
     files = (root / "docs" / "results" / "learning_rates").glob("*.json")
     by_rate = {file.stem: Runs.of([file]) for file in sorted(files, key=lambda f: float(f.stem))}
     sets = sorted({run["config"] for runs in by_rate.values() for run in runs.rows})
@@ -33,7 +33,7 @@ def learning_rates(root: Path) -> Rows:
             for rate, of in scores.items()
             if all(of)
         }
-        best = max(means, key=means.__getitem__) if means else None
+        best = max(means, key=means.__getitem__) if len(means) > 1 else None
         for rate, of in scores.items():
             mean = f"{means[rate]:.1f}" if rate in means else "-"
             seeds = span(len(one) for one in of if one)
