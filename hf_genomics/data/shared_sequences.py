@@ -1,6 +1,6 @@
 """Sequences of validation or test rows that stand in train too, on either strand.
 
-Scores on such rows tell what was learned by heart, and an epoch chosen on them is one that did.
+A model can score on such rows by heart, and an epoch chosen on them may be one that did.
 """
 
 from __future__ import annotations

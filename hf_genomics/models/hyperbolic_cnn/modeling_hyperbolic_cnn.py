@@ -392,7 +392,7 @@ class HyperbolicCNNModel(HyperbolicCNNPreTrainedModel):
         return x * mask, mask
 
     def _check_padding(self, mask: Tensor) -> None:
-        if torch.compiler.is_compiling() or mask.device.type != "cpu" or not mask.numel():
+        if torch.compiler.is_compiling() or mask.device.type != "cpu":
             return
         if self.config.head == "flatten" and bool((mask[..., 0] < mask.amax(2)).any()):
             raise ValueError(
@@ -401,7 +401,7 @@ class HyperbolicCNNModel(HyperbolicCNNPreTrainedModel):
             )
 
     def _check_ids(self, input_ids: Tensor) -> None:
-        if torch.compiler.is_compiling() or input_ids.device.type != "cpu" or not input_ids.numel():
+        if torch.compiler.is_compiling() or input_ids.device.type != "cpu":
             return
         low, high = (bound.item() for bound in input_ids.aminmax())
         if low < 0 or high >= self.config.vocab_size:
