@@ -1,6 +1,6 @@
 """Fine-tune a sequence classifier: select on validation, report test once.
 
-    python examples/finetune.py --model_type hyperbolic_cnn --recipe modern \\
+    python examples/finetune.py --model_type hyperbolic_cnn --preset residual --recipe one_cycle \\
         --dataset_name path/to/gue --dataset_config_name prom_core_tata --output_dir runs/tata
 
     accelerate launch examples/finetune.py ...               the same command, launched

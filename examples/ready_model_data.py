@@ -23,7 +23,7 @@ class AlignmentSource:
 
 
 # What a reader of the scores has to know of a set.
-GUE_NOTES = {"tf/4": " (358 of its 1,000 validation rows stand in train)"}
+GUE_NOTES = {"tf/4": " (without the training rows that are validation rows too, 358 of these)"}
 BIRDS = DataFacts(
     "53 birds over chr22, chr25 and chr28 of chicken (galGal6), a whole-genome alignment",
     "none is stated for the alignment, which is UCSC's; its source repository is under AGPL-3.0",

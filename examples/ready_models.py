@@ -119,8 +119,8 @@ def hyperbolic(data: Path, max_steps: int | None) -> list[ReadyModel]:
         step = training(
             "finetune.py",
             model,
-            "--model_type hyperbolic_cnn --recipe modern --config_overrides multi_curvature=true "
-            "--save_strategy best",
+            "--model_type hyperbolic_cnn --preset residual --recipe one_cycle "
+            "--drop_shared_rows true --save_strategy best",
             ["--dataset_name", str(data / "gue"), "--dataset_config_name", f"{group}/{name}"],
             max_steps=max_steps,
         )

@@ -10,7 +10,8 @@ to try all of it in another folder.
 
 --only takes names, or families for all of theirs:
 
-    hyperbolic   hcnn-SET for every set of GUE that has its three splits; recipe modern
+    hyperbolic   hcnn-SET for every set of GUE that has its three splits: preset residual,
+                 recipe one_cycle
     phylogpn     phylogpn-birds, phylogpn-mammals: columns of the alignment, the network, and its
                  likelihood beside tables of rates
     vqdna        vqdna-quantizer, vqdna-language-model (which needs the former)

@@ -37,6 +37,9 @@ def hyperbolic_cnn(config: dict[str, Any], folder: Path) -> dict[str, str]:
     both = "no" if shape.reverse_complement is None else "yes"
     if both == "yes" and shape.head == "parts" and shape.oriented_parts:
         both = "yes, but for the parts, which are the given strand's"
+    dropout = f"{shape.dropout:g}"
+    if shape.parts_dropout:
+        dropout += f", and all parts of {shape.parts_dropout:g} of the sequences"
     head = shape.head
     if head == "parts":
         head = f"centroid, maximum and {shape.num_parts} parts"
@@ -44,7 +47,7 @@ def hyperbolic_cnn(config: dict[str, Any], folder: Path) -> dict[str, str]:
         "network": network,
         "space": space,
         "head": head,
-        "dropout": f"{shape.dropout:g}",
+        "dropout": dropout,
         "blocks": f"{shape.num_layers} of two convolutions"
         if not residual
         else f"{shape.num_layers} residual ones after a stem of {shape.stem_kernel_size} bases, "

@@ -30,10 +30,18 @@ class ModelArguments:
         default=None,
         metadata={"help": "Instead: type of a model with random weights, e.g. hyperbolic_cnn."},
     )
+    preset: str | None = field(
+        default=None,
+        metadata={
+            "help": "With --model_type: a named configuration of it, e.g. residual, the stronger "
+            "hyperbolic network. Default: the defaults of its fields."
+        },
+    )
     config_overrides: str = field(
         default="",
         metadata={
-            "help": "With --model_type: fields of its configuration, as "
+            "help": "With --model_type: fields of its configuration (of the preset, if one is "
+            "named) that are to differ, as "
             "geometry=euclidean,num_layers=3,reverse_complement=none."
         },
     )
@@ -49,6 +57,13 @@ class ModelArguments:
         metadata={
             "help": "Stop after so many evaluations without a better score once the learning rate "
             "has warmed up; 0 for never. Default: the recipe's."
+        },
+    )
+    averaging_decay: float | None = field(
+        default=None,
+        metadata={
+            "help": "Validate and keep the moving average of the weights with this decay, about "
+            "1 / (1 - decay) steps; 0 for the last weights. Default: the recipe's."
         },
     )
     trust_remote_code: bool = field(
@@ -231,8 +246,9 @@ def parse_arguments(
     model, data, training = parser.parse_args_into_dataclasses([*command])
     if (model.model_name_or_path is None) == (model.model_type is None):
         parser.error("give one of --model_name_or_path and --model_type")
-    if model.config_overrides and model.model_type is None:
-        parser.error("--config_overrides needs --model_type; a trained model keeps its own shape")
+    for flag, given in (("preset", model.preset), ("config_overrides", model.config_overrides)):
+        if given and model.model_type is None:
+            parser.error(f"--{flag} needs --model_type; a trained model keeps its own shape")
     if model.lora and not training.do_train:
         parser.error("--lora is a way to train; leave it out with --do_train false")
     if (data.dataset_name is None) == (data.train_file is None):
@@ -251,6 +267,12 @@ def parse_arguments(
         if patience < 0:
             parser.error(f"--early_stopping_patience is {patience}; give 0 (never) or more")
         recipe = dataclasses.replace(recipe, early_stopping_patience=patience or None)
+    if model.averaging_decay is not None:
+        if not 0 <= model.averaging_decay < 1:
+            parser.error(
+                f"--averaging_decay is {model.averaging_decay}; give 0 (none) or a number below 1"
+            )
+        recipe = dataclasses.replace(recipe, averaging_decay=model.averaging_decay)
     require_one_group(training)
     return model, data, training, recipe
 

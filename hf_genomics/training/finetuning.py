@@ -38,7 +38,7 @@ def build_model(
     """The model and tokenizer that the arguments name, with a head for the labels of `dataset`.
 
     Args:
-        args: Name of a trained model, or type and overrides of a new one.
+        args: Name of a trained model, or type, preset and overrides of a new one.
         dataset: Splits with the columns `sequence` and `label`.
         max_length: See `new_model`.
         cache_dir: Where models of the Hub are kept.
@@ -47,7 +47,9 @@ def build_model(
         ValueError: See `new_model` and `pretrained_model`.
     """
     if args.model_type is not None:
-        return new_model(args.model_type, args.config_overrides, dataset, max_length)
+        return new_model(
+            args.model_type, args.config_overrides, dataset, max_length, preset=args.preset
+        )
     return pretrained_model(
         str(args.model_name_or_path),
         dataset,
@@ -65,7 +67,12 @@ def selection_metric(chosen: str | None, feature: Any) -> str | None:
 
 
 def new_model(
-    model_type: str, config_overrides: str, dataset: DatasetDict, max_length: int | None
+    model_type: str,
+    config_overrides: str,
+    dataset: DatasetDict,
+    max_length: int | None,
+    *,
+    preset: str | None = None,
 ) -> tuple[PreTrainedModel, Any]:
     """A model with random weights for the labels of `dataset`, and its tokenizer.
 
@@ -75,9 +82,11 @@ def new_model(
         dataset: Splits with columns `sequence` and `label`.
         max_length: Positions of a model of fixed length; the longest sequence of all splits if
             None and not among the overrides.
+        preset: Name of the configuration that the overrides change; None for the defaults.
 
     Raises:
-        ValueError: The type is unknown, or an override does not fit the configuration.
+        ValueError: The type or its preset is unknown, or an override does not fit the
+            configuration.
     """
     if model_type not in CONFIG_MAPPING:
         raise ValueError(
@@ -89,7 +98,12 @@ def new_model(
     if hasattr(config_class(), "max_length"):
         overrides.setdefault("max_length", max_length or longest_sequence(dataset))
     labels = label_settings(_label_feature(dataset))
-    config = AutoConfig.for_model(model_type, **labels, **overrides)
+    if preset is None:
+        config = AutoConfig.for_model(model_type, **labels, **overrides)
+    elif hasattr(config_class, "preset"):
+        config = config_class.preset(preset, **labels, **overrides)
+    else:
+        raise ValueError(f"{config_class.__name__} has no presets; leave --preset out.")
     model = AutoModelForSequenceClassification.from_config(config)
     # a model of any length gets a tokenizer that cuts nothing, but for a limit of one's own
     any_length = getattr(config, "head", "flatten") != "flatten"

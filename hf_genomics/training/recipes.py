@@ -37,6 +37,8 @@ class Recipe:
         early_stopping_patience: stop after so many epochs without a better validation MCC, those of
             the warm-up not counted; None for never.
         reverse_complement_probability: share of training sequences read from the other strand.
+        averaging_decay: of the average over steps that is validated and kept in place of the last
+            weights (see `WeightAverage`), below 1; 0 for none.
     """
 
     name: str
@@ -58,8 +60,14 @@ class Recipe:
     label_smoothing: float = 0.0
     early_stopping_patience: int | None = None
     reverse_complement_probability: float = 0.0
+    averaging_decay: float = 0.0
 
     def __post_init__(self) -> None:
+        if not 0 <= self.averaging_decay < 1:
+            raise ValueError(
+                f"averaging_decay of recipe {self.name!r} is {self.averaging_decay}; give 0 for no "
+                "average, or a number below 1."
+            )
         for milestone in self.milestones + self.point_milestones:
             if not 0 < milestone < 1:
                 raise ValueError(

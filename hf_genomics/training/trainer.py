@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -16,6 +17,7 @@ from .early_stopping import EarlyStopping
 from .optimizers import RiemannianAdamW, manifold_points, parameter_groups
 from .pushing import CompletePushTrainer
 from .recipes import MODERN, Recipe
+from .weight_averaging import WeightAverage, refuse_sharded_weights
 
 ADAM_NAMES = frozenset({"adamw_torch", "adamw_torch_fused"})
 
@@ -28,6 +30,9 @@ class GenomicsTrainer(CompletePushTrainer):
     recipe's replaces its schedule, milestones included. `recipe.training_arguments()` gives the
     recipe's own choices. Points and curvature keep the recipe's rates.
 
+    With a recipe of `averaging_decay` above 0, what is evaluated, saved and in the end in the model
+    is the [`WeightAverage`]; a checkpoint has the weights to go on from beside it.
+
     Whenever the loss is logged, so are `curvature_i` (the current k_i) and `curvature_i_grad` (the
     derivative of the loss by k_i in the last step, after clipping).
 
@@ -38,8 +43,8 @@ class GenomicsTrainer(CompletePushTrainer):
         kwargs: as for `Trainer`.
 
     Raises:
-        ValueError: for an `optim` other than AdamW, or label smoothing of a model whose labels are
-            not one class each.
+        ValueError: for an `optim` other than AdamW, label smoothing of a model whose labels are
+            not one class each, or an average of weights that are split among processes.
     """
 
     def __init__(
@@ -55,7 +60,10 @@ class GenomicsTrainer(CompletePushTrainer):
             _check_label_smoothing(model, args.label_smoothing_factor)
         self.recipe = recipe
         self._curvature_gradient: Tensor | None = None
+        self._average: WeightAverage | None = None
         callbacks = [*(callbacks or []), _CurvatureGradientReader(self._read_curvature_gradient)]
+        if recipe.averaging_decay:
+            callbacks.append(_Averaging(self))
         if recipe.early_stopping_patience is not None and _selects_a_model(args):
             callbacks.append(EarlyStopping(recipe.early_stopping_patience))
         super().__init__(model=model, args=args, callbacks=callbacks, **kwargs)
@@ -64,6 +72,8 @@ class GenomicsTrainer(CompletePushTrainer):
                 f"optim is {self.args.optim!r}, but this trainer optimizes by RiemannianAdamW; "
                 "leave optim at 'adamw_torch_fused', or pass optimizers=(optimizer, scheduler)."
             )
+        if recipe.averaging_decay:
+            refuse_sharded_weights(self)
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         """RiemannianAdamW over the recipe's groups, with the rates of `args`."""
@@ -106,6 +116,39 @@ class GenomicsTrainer(CompletePushTrainer):
         ]
         self.lr_scheduler = LambdaLR(scheduler.optimizer, factors)
         return self.lr_scheduler
+
+    def train(self, *args: Any, **kwargs: Any) -> Any:
+        """Trains as `Trainer` does, from a new average of weights."""
+        self._average = None
+        return super().train(*args, **kwargs)
+
+    def average(self) -> WeightAverage:
+        """The average of this training's weights; begun when first asked for."""
+        if self._average is None:
+            model = self.accelerator.unwrap_model(self.model, keep_torch_compile=False)
+            self._average = WeightAverage(model, self.recipe.averaging_decay)
+        return self._average
+
+    def _averaged(self) -> AbstractContextManager[None]:
+        return nullcontext() if self._average is None else self._average.swapped()
+
+    def _evaluate(self, *args: Any, **kwargs: Any) -> Any:
+        with self._averaged():
+            return super()._evaluate(*args, **kwargs)
+
+    def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
+        with self._averaged():
+            super()._save_checkpoint(*args, **kwargs)
+
+    def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
+        super()._save_optimizer_and_scheduler(output_dir)
+        if self._average is not None and self.args.should_save:
+            self._average.save_last_weights(output_dir)
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        super()._load_optimizer_and_scheduler(checkpoint)
+        if checkpoint is not None and self.recipe.averaging_decay:
+            self.average().resume(checkpoint)
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         """Logs, with the curvatures beside every training loss."""
@@ -151,6 +194,21 @@ class _CurvatureGradientReader(TrainerCallback):
 
     def on_pre_optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         self.read()
+
+
+class _Averaging(TrainerCallback):
+    """Takes every step into the trainer's average, and leaves the model with it in the end."""
+
+    def __init__(self, trainer: GenomicsTrainer) -> None:
+        self.trainer = trainer
+
+    def on_step_end(self, *args: Any, **kwargs: Any) -> None:
+        self.trainer.average().update()
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        best_is_loaded = args.load_best_model_at_end and state.best_model_checkpoint is not None
+        if not best_is_loaded:
+            self.trainer.average().swap()
 
 
 def _selects_a_model(args: Any) -> bool:

@@ -24,6 +24,7 @@ COMMAND = [
     *("--per_device_train_batch_size", "16", "--reverse_complement_probability", "0.5"),
     *("--eval_strategy", "steps", "--eval_steps", "4", "--save_strategy", "steps"),
     *("--save_steps", str(SAVE_STEPS), "--save_total_limit", "10", "--learning_rate", "0.02"),
+    *("--averaging_decay", "0.5"),
 ]
 
 # Ends the process as the system does when memory runs out: at once, with nothing put in order.

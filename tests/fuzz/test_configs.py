@@ -35,6 +35,7 @@ HYPERBOLIC = {
     "max_length": st.integers(1, 10_000),
     "head": st.sampled_from(["flatten", "centroid", "parts"]),
     "num_parts": st.integers(0, 100),
+    "parts_dropout": st.floats(0, 1, exclude_max=True),
     "dropout": st.floats(0, 1, exclude_max=True),
     "oriented_parts": st.booleans(),
     "initial_curvature": POSITIVE,
@@ -121,6 +122,8 @@ each_family = pytest.mark.parametrize(
 @fuzz(data=st.data())
 def test_valid_fields_come_back_from_json(configuration, fields, data, folder):
     given = data.draw(st.fixed_dictionaries({}, optional=fields))
+    if given.get("oriented_parts"):
+        given |= {"head": "parts", "reverse_complement": "average"}
     config = configuration(**given)
     assert {name: getattr(config, name) for name in given} == given
     again = configuration.from_dict(json.loads(json.dumps(config.to_dict())))

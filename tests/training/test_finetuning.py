@@ -70,6 +70,35 @@ def test_the_tokenizer_of_a_model_of_any_length_cuts_nothing_unless_told(max_len
     assert tokenizer.model_max_length == expected
 
 
+def test_a_new_model_by_a_preset_and_what_differs_from_it():
+    args = ModelArguments(
+        model_type="hyperbolic_cnn", preset="residual", config_overrides="num_channels=9"
+    )
+    model, tokenizer = build_model(args, dataset_of(CLASSES, 1), None)
+    assert (model.config.block, model.config.num_channels) == ("residual", 9)
+    assert (model.config.num_labels, model.config.max_length) == (3, 9)
+    assert tokenizer.model_max_length == int(1e30)
+
+
+@pytest.mark.parametrize(("flag", "decay"), [("0.9", 0.9), ("0", 0.0)])
+def test_the_average_of_weights_can_be_chosen(flag, decay):
+    recipe = parse_arguments([*COMMAND, "--averaging_decay", flag])[3]
+    assert recipe.averaging_decay == decay
+
+
+@pytest.mark.parametrize(
+    ("model_type", "message"),
+    [
+        ("hyperbolic_cnn", "preset must be one of .* got 'best'"),
+        ("phylogpn", "PhyloGPNConfig has no presets; leave --preset out"),
+    ],
+)
+def test_a_preset_that_there_is_not(model_type, message):
+    args = ModelArguments(model_type=model_type, preset="best")
+    with pytest.raises(ValueError, match=message):
+        build_model(args, dataset_of(CLASSES, 1), None)
+
+
 def test_an_unknown_model_type():
     args = ModelArguments(model_type="hyperbolic_rnn")
     with pytest.raises(
@@ -133,6 +162,7 @@ def test_the_patience_of_early_stopping_wins_over_the_recipe(flag, patience):
             [*COMMAND, "--train_sampling_strategy", "group_by_length"],
             "group_by_length needs the number of tokens of each row, but",
         ),
+        ([*COMMAND, "--averaging_decay", "1"], "is 1.0; give 0 .none. or a number below 1"),
         ([*COMMAND, "--early_stopping_patience", "-1"], "is -1; give 0 .never. or more"),
         ([*COMMAND, "--problem_type", "classes"], "invalid choice: 'classes'"),
         ([*COMMAND, "--on_invalid", "x"], "invalid choice: 'x'"),
@@ -142,6 +172,10 @@ def test_the_patience_of_early_stopping_wins_over_the_recipe(flag, patience):
         (
             ["--model_name_or_path", "x", "--config_overrides", "a=1", *COMMAND[2:]],
             "--config_overrides needs --model_type",
+        ),
+        (
+            ["--model_name_or_path", "x", "--preset", "residual", *COMMAND[2:]],
+            "--preset needs --model_type",
         ),
         ([*COMMAND, "--recipe", "secret"], "invalid choice: 'secret'"),
         ([*COMMAND, "--learning_rat", "1"], "not used by the HfArgumentParser|unrecognized"),

@@ -13,10 +13,29 @@ HEADS = ("flatten", "centroid", "parts")
 REVERSE_COMPLEMENTS = (None, "average")
 MAX_RESIDUAL_LAYERS = 16  # the last has a dilation of 32,768 bases
 
+# What a preset sets; everything else keeps its default, and the defaults are those of `paper`.
+PRESETS: dict[str, dict[str, Any]] = {
+    "paper": {},
+    "residual": {
+        "block": "residual",
+        "batch_norm": "tangent",
+        "num_channels": 65,
+        "kernel_size": 7,
+        "initial_curvature": 64,
+        "head": "parts",
+        "num_parts": 24,
+        "oriented_parts": True,
+        "reverse_complement": "average",
+        "embedding_dim": None,
+        "dropout": 0.3,
+    },
+}
+
 
 @strict
 class HyperbolicCNNConfig(PreTrainedConfig):
-    """Sizes and options of a [`HyperbolicCNNModel`]; the defaults build the paper's HCNN-S.
+    """Sizes and options of a [`HyperbolicCNNModel`]; the defaults build the paper's HCNN-S, which
+    is the preset `"paper"`.
 
     Convention: a point lies on the hyperboloid `{x : <x, x>_L = -x_0^2 + |x_s|^2 = -k, x_0 > 0}` of
     curvature parameter `k > 0`. This is geoopt's k; the sectional curvature is `-1/k`, which the
@@ -46,6 +65,8 @@ class HyperbolicCNNConfig(PreTrainedConfig):
             centroid, the maximum of every channel and the centroids of `num_parts` equal parts of
             the sequence, also for any length.
         num_parts: see `head`; 0 for the centroid and the maximum alone.
+        parts_dropout: share of the sequences for which all parts are dropped (see `head`) while
+            training, so that the centroid and the maximum have to suffice for these.
         dropout: share of the embedding's components that are set to 0 before the classifier while
             training.
         initial_curvature: k of every layer before training.
@@ -60,7 +81,7 @@ class HyperbolicCNNConfig(PreTrainedConfig):
         oriented_parts: with `head="parts"` and `reverse_complement="average"`, average the centroid
             and the maximum of the two strands, but take the parts of the given strand alone: for
             labels that depend on the direction, as a promoter's do. The logits of the other strand
-            are then others.
+            are then others. An error with any other head or with one strand.
         batch_norm_eps: added to the spread of a batch norm.
         batch_norm_momentum: weight of the newest batch in the running statistics.
         initializer_range: convolution and linear weights of the Lorentz layers start uniform in
@@ -74,6 +95,10 @@ class HyperbolicCNNConfig(PreTrainedConfig):
     Raises:
         StrictDataclassError: a field has a value that no network can be built from (the message of
             the `ValueError` or `TypeError` behind it says which, and what is allowed).
+
+    Example:
+        >>> HyperbolicCNNConfig.preset("residual", multi_curvature=True).num_curvatures
+        4
     """
 
     model_type = "hyperbolic_cnn"
@@ -92,6 +117,7 @@ class HyperbolicCNNConfig(PreTrainedConfig):
     max_length: int | None = 512
     head: str = "flatten"
     num_parts: int = 8
+    parts_dropout: float | int = 0.0
     dropout: float | int = 0.0
     initial_curvature: float | int = 1.0
     learnable_curvature: bool = True
@@ -104,6 +130,27 @@ class HyperbolicCNNConfig(PreTrainedConfig):
     initializer_range: float | int = 0.02
     vocab_size: int = 7
     pad_token_id: int | None = 5
+
+    @classmethod
+    def preset(cls, name: str, **overrides: Any) -> "HyperbolicCNNConfig":
+        """A named configuration.
+
+        Args:
+            name: `"paper"`: HCNN-S, the defaults. `"residual"`: the stronger network of
+                docs/hyperbolic_cnn.md, for sequences of any length.
+            overrides: fields that differ from the preset.
+
+        Raises:
+            ValueError: there is no such preset, or no such field.
+        """
+        if name not in PRESETS:
+            raise ValueError(f"preset must be one of {sorted(PRESETS)}, got {name!r}.")
+        for field in overrides:
+            if not hasattr(cls(), field):
+                raise ValueError(
+                    f"{cls.__name__} has no field {field!r}; help({cls.__name__}) lists them."
+                )
+        return cls(**PRESETS[name] | overrides)
 
     @classmethod
     def from_dict(cls, config_dict: dict[str, Any], **kwargs: Any) -> Any:
@@ -145,6 +192,11 @@ class HyperbolicCNNConfig(PreTrainedConfig):
                 f"block='residual' takes num_layers up to {MAX_RESIDUAL_LAYERS}, got "
                 f"{self.num_layers}: the dilation doubles with every block."
             )
+        if self.oriented_parts and (self.head, self.reverse_complement) != ("parts", "average"):
+            raise ValueError(
+                f"oriented_parts=True needs head='parts' and reverse_complement='average', got "
+                f"head={self.head!r} and reverse_complement={self.reverse_complement!r}."
+            )
         if self.head == "flatten" and (self.max_length is None or self.max_length < 1):
             raise ValueError(
                 f"head='flatten' needs max_length, the number of positions it reads, got "
@@ -157,8 +209,9 @@ class HyperbolicCNNConfig(PreTrainedConfig):
                 raise ValueError(
                     f"{field} must be positive and finite, got {getattr(self, field)}."
                 )
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout must lie in [0, 1), got {self.dropout}.")
+        for field in ("dropout", "parts_dropout"):
+            if not 0 <= getattr(self, field) < 1:
+                raise ValueError(f"{field} must lie in [0, 1), got {getattr(self, field)}.")
         if not 0 <= self.batch_norm_momentum <= 1:
             raise ValueError(
                 f"batch_norm_momentum must lie in [0, 1], got {self.batch_norm_momentum}."

@@ -28,7 +28,7 @@ class HyperbolicCNNPooler(nn.Module):
         super().__init__()
         self.lorentz = config.geometry == "lorentz"
         self.head, self.num_parts = config.head, config.num_parts
-        self.oriented_parts = config.head == "parts" and config.oriented_parts
+        self.oriented_parts, self.parts_dropout = config.oriented_parts, config.parts_dropout
         self.max_length = config.max_length if config.head == "flatten" else None
         time = int(self.lorentz)
         linear = LorentzLinear if self.lorentz else EuclideanLinear
@@ -90,7 +90,9 @@ class HyperbolicCNNPooler(nn.Module):
             time = torch.bmm(time_component(x, k=k), weights)
             time = torch.where(weights.any(1, keepdim=True), time, k.to(x.dtype).sqrt())
             parts = normalize_time_like(parts, time, k=k)
-        return parts * self.num_parts**-0.5
+        # over whole sequences: what is dropped is the origin, in either geometry
+        kept = F.dropout(torch.ones_like(parts[:, :1, :1]), self.parts_dropout, self.training)
+        return parts * kept * self.num_parts**-0.5
 
 
 def part_weights(x: Tensor, mask: Tensor | None, num_parts: int) -> Tensor:

@@ -1,6 +1,7 @@
 """The configuration: the paper's model by default, and no network that cannot be built."""
 
 import pytest
+import torch
 from huggingface_hub.errors import StrictDataclassError
 
 from hf_genomics import HyperbolicCNNConfig, HyperbolicCNNForSequenceClassification
@@ -31,6 +32,34 @@ def test_defaults_are_the_papers_single_curvature_network():
     assert {field: getattr(config, field) for field in expected} == expected
 
 
+def test_the_paper_preset_is_the_defaults():
+    assert HyperbolicCNNConfig.preset("paper").to_dict() == HyperbolicCNNConfig().to_dict()
+
+
+def test_a_preset_gives_way_to_what_is_asked_for():
+    twin = HyperbolicCNNConfig.preset("residual", geometry="euclidean", num_channels=64)
+    assert (twin.geometry, twin.num_channels, twin.kernel_size) == ("euclidean", 64, 7)
+    assert HyperbolicCNNConfig.preset("residual", num_labels=5).num_labels == 5
+
+
+def test_a_preset_reads_sequences_of_any_length_and_both_strands():
+    model = HyperbolicCNNForSequenceClassification(HyperbolicCNNConfig.preset("residual")).eval()
+    for length in (1, 30, 700):
+        assert model(input_ids=torch.zeros(2, length, dtype=torch.long)).logits.shape == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "message"),
+    [
+        ("best", {}, r"preset must be one of \['paper', 'residual'\], got 'best'"),
+        ("residual", {"num_chanels": 3}, "has no field 'num_chanels'"),
+    ],
+)
+def test_an_unknown_preset_or_field_is_refused(name, fields, message):
+    with pytest.raises(ValueError, match=message):
+        HyperbolicCNNConfig.preset(name, **fields)
+
+
 def test_names_common_to_all_models_are_understood():
     config = HyperbolicCNNConfig(num_channels=16, num_layers=2)
     assert (config.hidden_size, config.num_hidden_layers) == (16, 2)
@@ -52,9 +81,19 @@ WRONG = [
     ({"block": "dense"}, r"block must be one of .*'plain', 'residual'.*'dense'"),
     ({"batch_norm": "layer"}, r"batch_norm must be one of .*'lorentz', 'tangent'.*'layer'"),
     ({"block": "residual", "num_layers": 17}, "takes num_layers up to 16, got 17"),
+    ({"oriented_parts": True}, "needs head='parts' .* got head='flatten' .*=None"),
+    (
+        {"oriented_parts": True, "head": "parts"},
+        "reverse_complement='average', got head='parts' and reverse_complement=None",
+    ),
+    (
+        {"oriented_parts": True, "head": "centroid", "reverse_complement": "average"},
+        "needs head='parts' .* got head='centroid'",
+    ),
     ({"num_parts": -1}, "num_parts must be at least 0, got -1"),
     ({"stem_kernel_size": 4}, "stem_kernel_size must be odd .* got 4"),
     ({"dropout": 1.0}, r"dropout must lie in \[0, 1\), got 1"),
+    ({"parts_dropout": 1.0}, r"parts_dropout must lie in \[0, 1\), got 1"),
     ({"dropout": -0.1}, r"dropout must lie in \[0, 1\), got -0.1"),
     ({"dropout": float("nan")}, "dropout must lie .* got nan"),
     ({"num_channels": 1}, "num_channels must be at least 2, got 1"),

@@ -240,6 +240,20 @@ def test_dropout_works_in_training_alone(geometry):
     assert (first - second).abs().max() > 1e-3
 
 
+@pytest.mark.parametrize("geometry", ["lorentz", "euclidean"])
+def test_dropped_parts_are_those_of_whole_sequences_and_at_the_origin(geometry):
+    pooler = HyperbolicCNNPooler(tiny_config(**RESIDUAL, geometry=geometry, parts_dropout=0.75))
+    channels = 6 - int(geometry == "lorentz")
+    x, k = torch.rand(400, channels, 9, dtype=torch.float64), torch.tensor(2.0).double()
+    kept_whole = pooler.eval()(x, None, k).unflatten(1, (channels, 2 + 3))
+    pooled = pooler.train()(x, None, k).unflatten(1, (channels, 2 + 3))
+    motifs, parts = pooled[..., :2], pooled[..., 2:]
+    assert motifs.equal(kept_whole[..., :2])
+    dropped = parts.flatten(1).eq(0).all(1)
+    torch.testing.assert_close(parts[~dropped], 4 * kept_whole[~dropped][..., 2:])
+    assert 0.65 < dropped.double().mean() < 0.85  # 4.6 standard deviations
+
+
 def test_the_stem_and_the_dilations_see_as_far_as_they_say():
     """Stem 5 and convolutions 3 with dilations 1, 2, 4 reach 2 + 1 + 2 + 4 = 9 bases."""
     model = tiny_model(**RESIDUAL, initial_curvature=4.0).eval()
