@@ -169,7 +169,10 @@ MODERN = Recipe(
 # For networks of residual blocks. Of the rates 1e-3, 2e-3, 4e-3 and 8e-3, 4e-3 gave the hyperbolic
 # network the best mean validation MCC on the GUE sets prom_core_tata, mouse/0, mouse/2 and mouse/3,
 # one seed; its Euclidean twin does best at 8e-3 (docs/results/README.md). More weight decay (0.1)
-# and twice the epochs were no better at 2e-3.
+# and twice the epochs were no better at 2e-3. The validation MCC of averaged weights was higher
+# than that of the weights of the same run in 15 of 16 runs on these sets and tf/2, by 2.2 points on
+# their mean (of epochs 5 to 10). Of the decays 0.9, 0.97, 0.99, 0.995 and 0.998, 0.97 was the best
+# in most.
 ONE_CYCLE = replace(
     MODERN,
     name="one_cycle",
@@ -180,6 +183,7 @@ ONE_CYCLE = replace(
     label_smoothing=0.05,
     early_stopping_patience=None,
     reverse_complement_probability=0.0,
+    averaging_decay=0.97,
 )
 
 RECIPES = {recipe.name: recipe for recipe in (PAPER, MODERN, ONE_CYCLE)}

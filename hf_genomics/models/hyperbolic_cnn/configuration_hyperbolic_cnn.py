@@ -25,6 +25,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "head": "parts",
         "num_parts": 24,
         "oriented_parts": True,
+        "parts_dropout": 0.5,
         "reverse_complement": "average",
         "embedding_dim": None,
         "dropout": 0.3,
