@@ -32,7 +32,7 @@ FINETUNE = str(REPOSITORY / "examples" / "finetune.py")
 OPTIONS = [
     *("--lora", "true", "--lora_rank", "2", "--num_train_epochs", "3", "--disable_tqdm", "true"),
     *("--per_device_train_batch_size", "16", "--learning_rate", "0.01", "--use_cpu", "true"),
-    *("--lora_dropout", "0.0", "--save_total_limit", "9"),
+    *("--lora_dropout", "0.0", "--save_total_limit", "9", "--averaging_decay", "0.5"),
 ]
 KILLED = """
 import os, runpy, signal, sys
