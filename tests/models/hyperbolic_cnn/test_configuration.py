@@ -1,10 +1,14 @@
 """The configuration: the paper's model by default, and no network that cannot be built."""
 
+import json
+from pathlib import Path
+
 import pytest
 import torch
 from huggingface_hub.errors import StrictDataclassError
 
 from hf_genomics import HyperbolicCNNConfig, HyperbolicCNNForSequenceClassification
+from hf_genomics.training.config_overrides import parse_config_overrides
 
 
 def test_defaults_are_the_papers_single_curvature_network():
@@ -34,6 +38,15 @@ def test_defaults_are_the_papers_single_curvature_network():
 
 def test_the_paper_preset_is_the_defaults():
     assert HyperbolicCNNConfig.preset("paper").to_dict() == HyperbolicCNNConfig().to_dict()
+
+
+def test_the_residual_preset_is_the_network_of_the_league():
+    file = Path(__file__).parents[3] / "docs/results/league/gue.json"
+    runs = json.loads(file.read_text())["runs"]
+    overrides = {run["config_overrides"] for run in runs if run["model"] == "Hyperbolic-S"}
+    (overrides,) = overrides
+    league = HyperbolicCNNConfig(**parse_config_overrides(overrides, HyperbolicCNNConfig))
+    assert HyperbolicCNNConfig.preset("residual").to_dict() == league.to_dict()
 
 
 def test_a_preset_gives_way_to_what_is_asked_for():
