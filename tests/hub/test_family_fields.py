@@ -53,13 +53,15 @@ def fields_of(folder, **options):
             },
         ),
         (
-            RESIDUAL | {"geometry": "euclidean", "oriented_parts": False},
+            RESIDUAL
+            | {"geometry": "euclidean", "oriented_parts": False}
+            | {"dropout": 0.3, "parts_dropout": 0.5},
             {
                 "network": "Euclidean twin of the residual network",
                 "space": "vectors of flat space, to compare with the Lorentz model of hyperbolic "
                 "space",
                 "head": "centroid, maximum and 3 parts",
-                "dropout": "0",
+                "dropout": "0.3, and all parts of 0.5 of the sequences",
                 "blocks": "2 residual ones after a stem of 15 bases, "
                 "each dilated twice as far as the one before",
                 "batch_norm": "one scale a channel",

@@ -169,16 +169,22 @@ def test_a_decay_that_is_none_is_refused(decay):
         dataclasses.replace(MODERN, averaging_decay=decay)
 
 
-def test_the_average_of_points_is_a_point():
-    """They are kept as space components, of which any is a point."""
-    model = tiny_model().double()
+@pytest.mark.parametrize("options", [{}, {"multi_curvature": True}], ids=["S", "M"])
+def test_the_features_of_averaged_weights_lie_on_their_manifolds(options):
+    """Points are kept as space components, of which every average is a point."""
+    model = tiny_model(**options).double()
     average = WeightAverage(model, decay=0.5)
-    average.update()
-    for _, point, _ in model.manifold_points():
-        nn.init.normal_(point)
-    average.update()
-    with average.swapped():
-        for name, point, curvature in model.manifold_points():
-            x = torch.cat([(curvature() + point.square().sum()).sqrt()[None], point])
-            norm = -x[0].square() + x[1:].square().sum()
-            torch.testing.assert_close(norm, -curvature(), msg=name)
+    ids = torch.randint(0, 4, (3, 12))
+    for _ in range(3):
+        for parameter in model.parameters():
+            nn.init.normal_(parameter, std=0.5)
+        average.update()
+    model.eval()
+    own = model(ids, output_hidden_states=True).hidden_states
+    with average.swapped(), torch.no_grad():
+        states = model(ids, output_hidden_states=True).hidden_states
+        for i, points in enumerate(states):
+            k = model.manifold(i).k
+            product = -points[..., 0].square() + points[..., 1:].square().sum(-1)
+            torch.testing.assert_close(product, -k.expand_as(product), rtol=1e-9, atol=1e-9)
+        assert not states[-1].equal(own[-1])

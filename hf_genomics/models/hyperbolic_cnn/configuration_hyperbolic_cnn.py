@@ -146,8 +146,9 @@ class HyperbolicCNNConfig(PreTrainedConfig):
         """
         if name not in PRESETS:
             raise ValueError(f"preset must be one of {sorted(PRESETS)}, got {name!r}.")
+        known = cls()
         for field in overrides:
-            if not hasattr(cls(), field):
+            if not hasattr(known, field):
                 raise ValueError(
                     f"{cls.__name__} has no field {field!r}; help({cls.__name__}) lists them."
                 )

@@ -90,9 +90,9 @@ class HyperbolicCNNPooler(nn.Module):
             time = torch.bmm(time_component(x, k=k), weights)
             time = torch.where(weights.any(1, keepdim=True), time, k.to(x.dtype).sqrt())
             parts = normalize_time_like(parts, time, k=k)
-        # over whole sequences: what is dropped is the origin, in either geometry
-        kept = F.dropout(torch.ones_like(parts[:, :1, :1]), self.parts_dropout, self.training)
-        return parts * kept * self.num_parts**-0.5
+        # one number a sequence: what is dropped is the origin, in either geometry
+        scale = torch.full_like(parts[:, :1, :1], self.num_parts**-0.5)
+        return parts * F.dropout(scale, self.parts_dropout, self.training)
 
 
 def part_weights(x: Tensor, mask: Tensor | None, num_parts: int) -> Tensor:
