@@ -20,13 +20,26 @@ from .lorentz import TINY, asinh, normalize_time_like, sinh_cosh, time_component
 
 # Features are worked on in slices of the batch, which bounds the memory of intermediate results.
 SLICE_ELEMENTS = 1 << 22
+# The same for passes that read a slice again and again: on a CPU it stays in the cache.
+CACHE_ELEMENTS = 1 << 18
 
 
-def batch_slices(features: Tensor) -> Iterator[slice]:
-    """Slices of dimension 0 of at most `SLICE_ELEMENTS`, or of one sequence."""
+def batch_slices(features: Tensor, elements: int | None = None) -> Iterator[slice]:
+    """Slices of dimension 0 of at most `elements`, or of one sequence."""
     batch = features.shape[0]
-    size = max(1, SLICE_ELEMENTS // max(1, features[0].numel()))
+    size = max(1, (elements or SLICE_ELEMENTS) // max(1, features[0].numel()))
     return (slice(start, start + size) for start in range(0, batch, size))
+
+
+def cache_slices(features: Tensor) -> list[slice]:
+    """Slices of `CACHE_ELEMENTS`; not on a GPU, where every slice costs a launch of each kernel."""
+    on_cpu = features.device.type == "cpu"
+    return list(batch_slices(features, CACHE_ELEMENTS if on_cpu else SLICE_ELEMENTS))
+
+
+def scratch_of(features: Tensor, slices: list[slice]) -> Tensor:
+    """Room for the product of a slice: to ask the system for it anew each time costs more."""
+    return torch.empty_like(features[slices[0]])
 
 
 def inner(v: Tensor, features: Tensor) -> Tensor:
@@ -45,9 +58,11 @@ class SquaredNorm(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
         ctx.save_for_backward(x)
-        out = x.new_empty(x.shape[0], 1, x.shape[2])
-        for i in batch_slices(x):
-            torch.sum(x[i] * x[i], 1, keepdim=True, out=out[i])
+        out, slices = x.new_empty(x.shape[0], 1, x.shape[2]), cache_slices(x)
+        squares = scratch_of(x, slices)
+        for i in slices:
+            torch.mul(x[i], x[i], out=squares[: len(x[i])])
+            torch.sum(squares[: len(x[i])], 1, keepdim=True, out=out[i])
         return out
 
     @staticmethod
@@ -69,24 +84,6 @@ class AddRankOne(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         w, t = ctx.saved_tensors
         return gradient, outer_sum(gradient, t)[0], inner(w[None], gradient)
-
-
-class ScalePositions(torch.autograd.Function):
-    """`x` times one factor per position: `(B, C, L)` and `(B, 1, L)` to `(B, C, L)`."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, factors: Tensor) -> Tensor:
-        ctx.save_for_backward(x, factors)
-        return x * factors
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
-        x, factors = ctx.saved_tensors
-        d_factors = torch.empty_like(factors)
-        for i in batch_slices(x):
-            torch.sum(gradient[i] * x[i], 1, keepdim=True, out=d_factors[i])
-        return gradient * factors, d_factors
 
 
 class BatchNormReLU(torch.autograd.Function):

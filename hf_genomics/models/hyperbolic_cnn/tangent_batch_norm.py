@@ -5,11 +5,12 @@ a Euclidean batch norm does, and equals one in the limit of large k.
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from .euclidean_layers import EuclideanBatchNorm
-from .lorentz import MAX_RADIUS, asinh, safe_sqrt, sinh_cosh, squared_norm
-from .lorentz_functions import ScalePositions, SquaredNorm
+from .lorentz import MAX_RADIUS, expmap0, logmap0
+from .tangent_functions import TangentBatchNormReLU
 
 
 class TangentBatchNorm(EuclideanBatchNorm):
@@ -40,29 +41,73 @@ class TangentBatchNorm(EuclideanBatchNorm):
         super().__init__(num_features, eps, momentum)
         self.max_radius = MAX_RADIUS if max_radius is None else max_radius
 
-    def normalize(
-        self, y: Tensor, k: Tensor | None, mask: Tensor | None
+    def forward(
+        self,
+        y: Tensor,
+        k: Tensor | None = None,
+        mask: Tensor | None = None,
+        residual: Tensor | None = None,
     ) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
-        """`exp_o(BN(log_o(y)))`, and the batch's statistics of the tangent vectors.
+        """Normalises points, adds `residual`, applies ReLU, and puts padding at the origin.
+
+        Args:
+            y: space components `(B, C, L)`.
+            k: curvature, a scalar.
+            mask: `(B, 1, L)`, 1 for a position that counts and 0 for padding.
+            residual: space components `(B, C, L)` added before the ReLU.
+
+        Returns:
+            Space components `(B, C, L)`, and the mean and unbiased variance of the batch's tangent
+            vectors, `(C,)` each, in training mode.
 
         Raises:
             ValueError: `k` is missing.
         """
         if k is None:
             raise ValueError("a tangent batch norm needs the curvature k of its points.")
-        s = k.to(y.dtype).sqrt()
-        r = norms(y) / s
-        v, statistics = super().normalize(scale(y, asinh(r) / r), None, mask)  # of log_o(y)
-        r = norms(v) / s
-        sinh, _ = sinh_cosh(r.clamp_max(self.max_radius))
-        return scale(v, sinh / r), statistics
+        with torch.autocast(y.device.type, enabled=False):
+            k, weight, bias = (of.to(y.dtype) for of in (k, self.weight, self.bias))
+            mean = var = None
+            if not self.training:
+                mean, var = self.running_mean.to(y.dtype), self.running_var.to(y.dtype)
+            compiling = torch.compiler.is_compiling()
+            function = self.formula if compiling else TangentBatchNormReLU.apply
+            x, mean, var = function(
+                y, k, weight, bias, mean, var, mask, residual, self.eps, self.max_radius
+            )
+            if not self.training:
+                return x, None
+            count = torch.ones_like(y[:, :1]).sum() if mask is None else mask.sum()
+            return x, (mean, var * (count / (count - 1).clamp_min(1)))
 
+    @staticmethod
+    def formula(
+        y: Tensor,
+        k: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        mean: Tensor | None,
+        var: Tensor | None,
+        mask: Tensor | None,
+        residual: Tensor | None,
+        eps: float,
+        max_radius: float,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The layer in ordinary operations: what compilers fuse, and the twin of the function.
 
-def norms(x: Tensor) -> Tensor:
-    """`|x|` over the channels: `(B, C, L)` to `(B, 1, L)`."""
-    return safe_sqrt(squared_norm(x) if torch.compiler.is_compiling() else SquaredNorm.apply(x))
+        Args:
+            mean, var: mean and variance `(C,)` of the tangent vectors; `None` for the batch's.
 
-
-def scale(x: Tensor, factors: Tensor) -> Tensor:
-    """`x` times one factor per position: `(B, C, L)` and `(B, 1, L)`."""
-    return x * factors if torch.compiler.is_compiling() else ScalePositions.apply(x, factors)
+        Returns:
+            Features `(B, C, L)`, and the `mean` and `var` that were used.
+        """
+        u = logmap0(y, k=k)
+        if mean is None:
+            weights = torch.ones_like(y[:, :1]) if mask is None else mask
+            weights = weights / weights.sum().clamp_min(1)
+            mean = (u * weights).sum((0, 2))
+            var = ((u - mean[:, None]).square() * weights).sum((0, 2))
+        n = (u - mean[:, None]) * (var + eps).rsqrt()[:, None]
+        x = expmap0(n * weight[:, None] + bias[:, None], k=k, max_radius=max_radius)
+        x = F.relu(x if residual is None else x + residual)
+        return (x if mask is None else x * mask), mean.detach(), var.detach()

@@ -83,7 +83,7 @@ def example(length=20):
 
 @networks
 def test_an_exported_program_takes_any_batch_size(options):
-    model = network(options).eval()
+    model = network(options).eval().double()  # in float32 two orders of the same sums differ
     batch = torch.export.Dim("batch", min=1, max=4096)
     ids, mask = example()
     program = torch.export.export(
@@ -96,7 +96,7 @@ def test_an_exported_program_takes_any_batch_size(options):
         ids = random_ids(*([20, 11, 3] * 3)[:size], pad_to=20)
         mask = (ids != 5).long()
         logits = program.module()(input_ids=ids, attention_mask=mask).logits
-        torch.testing.assert_close(logits, model(ids, mask).logits, **FLOAT32)
+        torch.testing.assert_close(logits, model(ids, mask).logits)
 
 
 @networks

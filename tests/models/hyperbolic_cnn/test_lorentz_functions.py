@@ -12,38 +12,49 @@ from hf_genomics.models.hyperbolic_cnn.lorentz_functions import (
     BatchNormReLU,
     SquaredNorm,
     batch_slices,
+    cache_slices,
 )
+from hf_genomics.models.hyperbolic_cnn.tangent_batch_norm import TangentBatchNorm
+from hf_genomics.models.hyperbolic_cnn.tangent_functions import TangentBatchNormReLU
 
 CASES = list(itertools.product([True, False], repeat=3))
 EPS = 1e-5
+BY_HAND = {"lorentz": BatchNormReLU.apply, "tangent": TangentBatchNormReLU.apply}
+FORMULA = {"lorentz": LorentzBatchNorm.formula, "tangent": TangentBatchNorm.formula}
+of_either_norm = pytest.mark.parametrize("norm", BY_HAND)
 
 
 def normal(*shape, dtype=torch.float64):
     return torch.randn(*shape, dtype=dtype).requires_grad_()
 
 
-def inputs_of_batch_norm(B, C, L, of_batch, masked, with_residual, gamma=1.3, dtype=torch.float64):
-    """Arguments of `BatchNormReLU`, and which of them ask for a gradient."""
+def inputs_of_batch_norm(
+    norm, B, C, L, of_batch, masked, with_residual, gamma=1.3, dtype=torch.float64
+):
+    """Arguments of a batch norm's function; those that a layer learns from ask for a gradient."""
     mask = None
     if masked:
         lengths = torch.randint(1, L + 1, (B, 1, 1))
         mask = (torch.arange(L) < lengths).to(dtype)
+    tangent = norm == "tangent"  # a scale for every channel; its running statistics are constants
+    scales = torch.linspace(0.5, 1.5, C, dtype=dtype) if tangent else torch.ones(1, dtype=dtype)
+    spreads = scales.flip(0)
     return [
         normal(B, C, L, dtype=dtype),
         torch.tensor(0.6, dtype=dtype, requires_grad=True),
-        torch.tensor([gamma], dtype=dtype, requires_grad=True),
+        (gamma * scales).requires_grad_(),
         (0.4 * normal(C, dtype=dtype)).detach().requires_grad_(),
-        None if of_batch else (0.4 * normal(C, dtype=dtype)).detach().requires_grad_(),
-        None if of_batch else torch.tensor([1.7], dtype=dtype, requires_grad=True),
+        None if of_batch else (0.4 * normal(C, dtype=dtype)).detach().requires_grad_(not tangent),
+        None if of_batch else (1.7 * spreads).requires_grad_(not tangent),
         mask,
         normal(B, C, L, dtype=dtype) if with_residual else None,
     ]
 
 
-def assert_same(inputs, max_radius, accuracy=1e-11):
+def assert_same(norm, inputs, max_radius, accuracy=1e-11):
     results = []
     wanted = [t for t in inputs if t is not None and t.requires_grad]
-    for function in (BatchNormReLU.apply, LorentzBatchNorm.formula):
+    for function in (BY_HAND[norm], FORMULA[norm]):
         x, mean, spread = function(*inputs, EPS, max_radius)
         direction = torch.cos(torch.arange(x.numel(), dtype=x.dtype)).reshape(x.shape)
         results.append((x, mean, spread, torch.autograd.grad((x * direction).sum(), wanted)))
@@ -54,40 +65,49 @@ def assert_same(inputs, max_radius, accuracy=1e-11):
         torch.testing.assert_close(ours, plain, rtol=accuracy, atol=accuracy * max(scale, 1))
 
 
+@of_either_norm
 @pytest.mark.parametrize(("of_batch", "masked", "with_residual"), CASES)
 @pytest.mark.parametrize("max_radius", [10.0, 0.9], ids=["free", "clamped"])
 @pytest.mark.parametrize("gamma", [1.3, -0.8])
-def test_batch_norm_by_hand_is_the_formula(of_batch, masked, with_residual, max_radius, gamma):
-    inputs = inputs_of_batch_norm(4, 5, 7, of_batch, masked, with_residual, gamma)
-    assert_same(inputs, max_radius)
+def test_batch_norm_by_hand_is_the_formula(
+    norm, of_batch, masked, with_residual, max_radius, gamma
+):
+    inputs = inputs_of_batch_norm(norm, 4, 5, 7, of_batch, masked, with_residual, gamma)
+    assert_same(norm, inputs, max_radius)
 
 
+@of_either_norm
 @pytest.mark.parametrize(("of_batch", "masked", "with_residual"), CASES)
-def test_batch_norm_in_several_slices_is_the_formula(of_batch, masked, with_residual, monkeypatch):
+def test_batch_norm_in_several_slices_is_the_formula(
+    norm, of_batch, masked, with_residual, monkeypatch
+):
     """A batch larger than what is worked on at once, with a last slice that is not full."""
-    monkeypatch.setattr(lorentz_functions, "SLICE_ELEMENTS", 4 * 16 * 50)
-    inputs = inputs_of_batch_norm(7, 16, 50, of_batch, masked, with_residual)
-    sizes = [len(inputs[0][part]) for part in batch_slices(inputs[0])]
-    assert sizes == [4, 3]
-    assert_same(inputs, 10.0, accuracy=1e-9)
+    for size in ("SLICE_ELEMENTS", "CACHE_ELEMENTS"):
+        monkeypatch.setattr(lorentz_functions, size, 4 * 16 * 50)
+    inputs = inputs_of_batch_norm(norm, 7, 16, 50, of_batch, masked, with_residual)
+    for slices in (batch_slices(inputs[0]), cache_slices(inputs[0])):
+        assert [len(inputs[0][part]) for part in slices] == [4, 3]
+    assert_same(norm, inputs, 10.0, accuracy=1e-9)
 
 
+@of_either_norm
 @pytest.mark.parametrize(
     "asking", [["y"], ["beta"], ["gamma"], ["k"], ["residual"], ["y", "residual"], ["beta", "k"]]
 )
-def test_only_the_gradients_that_are_asked_for_are_needed(asking):
-    inputs = inputs_of_batch_norm(3, 4, 6, True, False, True)
+def test_only_the_gradients_that_are_asked_for_are_needed(norm, asking):
+    inputs = inputs_of_batch_norm(norm, 3, 4, 6, True, False, True)
     names = ["y", "k", "gamma", "beta", "mean", "spread", "mask", "residual"]
     for name, tensor in zip(names, inputs, strict=True):
         if tensor is not None:
             tensor.requires_grad_(name in asking)
-    assert_same(inputs, 10.0)
+    assert_same(norm, inputs, 10.0)
 
 
-def test_batch_norm_does_not_change_what_it_is_given():
-    inputs = inputs_of_batch_norm(3, 4, 6, True, True, True)
+@of_either_norm
+def test_batch_norm_does_not_change_what_it_is_given(norm):
+    inputs = inputs_of_batch_norm(norm, 3, 4, 6, True, True, True)
     before = [None if t is None else t.detach().clone() for t in inputs]
-    x, _, _ = BatchNormReLU.apply(*inputs, EPS, 10.0)
+    x, _, _ = BY_HAND[norm](*inputs, EPS, 10.0)
     gradient = torch.randn_like(x)
     kept = gradient.clone()
     x.backward(gradient)
@@ -96,9 +116,10 @@ def test_batch_norm_does_not_change_what_it_is_given():
         assert tensor is None or torch.equal(tensor, copy)
 
 
-def test_a_gradient_may_be_taken_twice_when_the_graph_is_kept():
-    inputs = inputs_of_batch_norm(3, 4, 6, True, True, True)
-    x, _, _ = BatchNormReLU.apply(*inputs, EPS, 10.0)
+@of_either_norm
+def test_a_gradient_may_be_taken_twice_when_the_graph_is_kept(norm):
+    inputs = inputs_of_batch_norm(norm, 3, 4, 6, True, True, True)
+    x, _, _ = BY_HAND[norm](*inputs, EPS, 10.0)
     first, second = (
         torch.autograd.grad(x.sum(), [inputs[0], inputs[7]], retain_graph=True) for _ in range(2)
     )
@@ -106,23 +127,26 @@ def test_a_gradient_may_be_taken_twice_when_the_graph_is_kept():
         assert torch.equal(a, b)
 
 
-def test_batch_norm_takes_tensors_that_are_not_contiguous():
-    inputs = inputs_of_batch_norm(3, 6, 6, True, False, True)
-    plain, _, _ = BatchNormReLU.apply(*inputs, EPS, 10.0)
+@of_either_norm
+def test_batch_norm_takes_tensors_that_are_not_contiguous(norm):
+    inputs = inputs_of_batch_norm(norm, 3, 6, 6, True, False, True)
+    plain, _, _ = BY_HAND[norm](*inputs, EPS, 10.0)
     turned = list(inputs)
     for i in (0, 7):
         turned[i] = inputs[i].detach().transpose(1, 2).contiguous().transpose(1, 2).requires_grad_()
         assert not turned[i].is_contiguous()
-    found, _, _ = BatchNormReLU.apply(*turned, EPS, 10.0)
+    found, _, _ = BY_HAND[norm](*turned, EPS, 10.0)
     torch.testing.assert_close(found, plain)
-    assert_same(turned, 10.0)
+    assert_same(norm, turned, 10.0)
 
 
+@of_either_norm
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_batch_norm_by_hand_is_finite_where_all_points_are_equal(dtype):
-    inputs = inputs_of_batch_norm(3, 4, 6, True, False, False, dtype=dtype)
-    inputs[0] = torch.full((3, 4, 6), 0.5, dtype=dtype, requires_grad=True)
-    x, _, _ = BatchNormReLU.apply(*inputs, EPS, 10.0)
+@pytest.mark.parametrize("value", [0.5, 0.0], ids=["a point", "the origin"])
+def test_batch_norm_by_hand_is_finite_where_all_points_are_equal(norm, dtype, value):
+    inputs = inputs_of_batch_norm(norm, 3, 4, 6, True, False, False, dtype=dtype)
+    inputs[0] = torch.full((3, 4, 6), value, dtype=dtype, requires_grad=True)
+    x, _, _ = BY_HAND[norm](*inputs, EPS, 10.0)
     gradients = torch.autograd.grad(x.sum(), [t for t in inputs if t is not None])
     assert all(g.isfinite().all() for g in gradients)
 
