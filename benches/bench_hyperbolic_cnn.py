@@ -1,11 +1,14 @@
-"""Times a training step (forward and backward) of HCNN-S and HCNN-M against their Euclidean twin.
+"""Times a training step (forward and backward) of hyperbolic CNNs against their Euclidean twin.
 
-The published size: 32 channels, 3 blocks, flatten head, batch 100. Beside the times: the bytes that
-autograd keeps for the backward pass, and the floor, which is the time of the products alone
-(convolutions and matrix products, forward and backward), the same arithmetic for all three.
+The published size (32 channels, 3 blocks, flatten head) and the preset `residual`, batch 100.
+Beside the times: the bytes that autograd keeps for the backward pass, and the floor, which is the
+time of the twin's products alone (convolutions and matrix products, forward and backward): the
+same arithmetic in either geometry.
 """
 
+import contextlib
 import functools
+import itertools
 import json
 import sys
 from collections.abc import Callable
@@ -23,10 +26,17 @@ BATCH = 100
 ROUNDS = 11
 LENGTHS = (200, 1000)
 TWIN = "Euclidean"
-MODELS: dict[str, dict[str, Any]] = {
-    TWIN: {"geometry": "euclidean"},
-    "HCNN-S": {},
-    "HCNN-M": {"multi_curvature": True},
+# preset: models
+NETWORKS: dict[str, dict[str, dict[str, Any]]] = {
+    "paper": {
+        TWIN: {"geometry": "euclidean"},
+        "HCNN-S": {},
+        "HCNN-M": {"multi_curvature": True},
+    },
+    "residual": {
+        TWIN: {"geometry": "euclidean", "num_channels": 64},
+        "Hyperbolic-S": {},
+    },
 }
 
 
@@ -39,24 +49,29 @@ def training_step(model: nn.Module, inputs: dict[str, Tensor], autocast: bool) -
         torch.cuda.synchronize()
 
 
-def products(length: int, device: str) -> Callable[[], None]:
-    """Forward and backward of the products of the Euclidean network, and nothing else."""
-    config = HyperbolicCNNConfig()
-    width, kernel = config.num_channels, config.kernel_size
-    convolutions = [
-        (torch.randn(BATCH, channels, length), torch.randn(width, channels, kernel))
-        for channels in (5, *[width] * (2 * config.num_layers - 1))
-    ]
-    flat, weight = torch.randn(BATCH, width * length), torch.randn(528, width * length)
-    pairs = [*convolutions, (flat, weight)]
-    pairs = [(x.to(device).requires_grad_(), w.to(device).requires_grad_()) for x, w in pairs]
-    pairs[0][0].requires_grad_(False)  # bases need no gradient
+def products(model: nn.Module, inputs: dict[str, Tensor]) -> Callable[[], None]:
+    """Forward and backward of the convolutions and matrix products of a model, and nothing else."""
+    calls: list[tuple[nn.Module, Tensor]] = []
+
+    def record(module: nn.Module, args: tuple[Tensor, ...]) -> None:
+        x = torch.randn_like(args[0]).requires_grad_(args[0].requires_grad)
+        calls.append((module, x))
+
+    with contextlib.ExitStack() as hooks:
+        for module in model.modules():
+            if isinstance(module, nn.Conv1d | nn.Linear):
+                hooks.callback(module.register_forward_pre_hook(record).remove)
+        model(**inputs)
 
     def run() -> None:
-        for x, w in pairs:
-            y = F.conv1d(x, w, padding=kernel // 2) if x.dim() == 3 else F.linear(x, w)
-            torch.autograd.grad(y, [t for t in (x, w) if t.requires_grad], torch.ones_like(y))
-        if device == "cuda":
+        for module, x in calls:
+            if isinstance(module, nn.Conv1d):
+                y = module._conv_forward(x, module.weight, None)
+            else:
+                y = F.linear(x, module.weight)
+            wanted = [t for t in (x, module.weight) if t.requires_grad]
+            torch.autograd.grad(y, wanted, torch.ones_like(y))
+        if inputs["input_ids"].device.type == "cuda":
             torch.cuda.synchronize()
 
     return run
@@ -79,7 +94,9 @@ def saved_mebibytes(model: nn.Module, inputs: dict[str, Tensor]) -> float:
     return sum(storages.values()) / 2**20
 
 
-def measured(length: int, device: str, *, autocast: bool, compiled: bool) -> dict[str, Any]:
+def measured(
+    preset: str, length: int, device: str, *, autocast: bool, compiled: bool
+) -> dict[str, Any]:
     torch.manual_seed(0)
     inputs = {
         "input_ids": torch.randint(0, 4, (BATCH, length), device=device),
@@ -87,9 +104,9 @@ def measured(length: int, device: str, *, autocast: bool, compiled: bool) -> dic
     }
     models = {
         name: HyperbolicCNNForSequenceClassification(
-            HyperbolicCNNConfig(max_length=length, num_labels=2, **options)
+            HyperbolicCNNConfig.preset(preset, max_length=length, num_labels=2, **options)
         ).to(device)
-        for name, options in MODELS.items()
+        for name, options in NETWORKS[preset].items()
     }
     steps: dict[str, Callable[[], None]] = {
         name: functools.partial(
@@ -100,7 +117,8 @@ def measured(length: int, device: str, *, autocast: bool, compiled: bool) -> dic
         )
         for name, model in models.items()
     }
-    seconds = compare({**steps, "products alone": products(length, device)}, rounds=ROUNDS)
+    floor = products(models[TWIN], inputs)
+    seconds = compare({**steps, "products alone": floor}, rounds=ROUNDS)
     saved = {name: saved_mebibytes(model, inputs) for name, model in models.items()}
     return {
         **summary(seconds),
@@ -124,9 +142,9 @@ def main() -> None:
         else [("cuda", compiled, bf16) for compiled in (False, True) for bf16 in (False, True)]
     ):
         how = f"{device}, {'compiled' if compiled else 'eager'}, {'bf16' if autocast else 'fp32'}"
-        for length in LENGTHS:
-            result[f"{how}, L={length}"] = measured(
-                length, device, autocast=autocast, compiled=compiled
+        for preset, length in itertools.product(NETWORKS, LENGTHS):
+            result[f"{preset}, {how}, L={length}"] = measured(
+                preset, length, device, autocast=autocast, compiled=compiled
             )
     print(json.dumps(result, indent=2))
     print(write_result("hyperbolic_cnn", result, threads=THREADS), file=sys.stderr)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import statistics
+from itertools import product
 from pathlib import Path
 
 import report_scaling
@@ -39,8 +40,8 @@ def speed(root: Path) -> Rows:
             "the generic tokenizer's code",
             ratio,
         )
-    for length in (200, 1000):
-        times = hyperbolic[f"cpu, eager, fp32, L={length}"]
+    for preset, length in product(("paper", "residual"), (200, 1000)):
+        times = hyperbolic[f"{preset}, cpu, eager, fp32, L={length}"]
         for name, ratio in times["time over Euclidean"].items():
             if name != "Euclidean":
                 what = f"hyperbolic CNN, {name}: training step, 100 x {length:,} bases"
@@ -68,9 +69,9 @@ def memory(root: Path) -> Rows:
     """Peaks beside a twin, or beside a shorter input."""
     hyperbolic, phylogpn = bench(root, "hyperbolic_cnn"), bench(root, "phylogpn")
     rows = [["what", "MiB", "beside it", ""]]
-    for length in (200, 1000):
-        saved = hyperbolic[f"cpu, eager, fp32, L={length}"]["saved for backward, MiB"]
-        for name in ("HCNN-S", "HCNN-M"):
+    for preset, length in product(("paper", "residual"), (200, 1000)):
+        saved = hyperbolic[f"{preset}, cpu, eager, fp32, L={length}"]["saved for backward, MiB"]
+        for name in [name for name in saved if name != "Euclidean"]:
             what = f"hyperbolic CNN, {name}: kept for backward, 100 x {length:,} bases"
             twin = numbers([saved["Euclidean"]], 0)
             rows.append([what, numbers([saved[name]], 0), twin, "its Euclidean twin"])
