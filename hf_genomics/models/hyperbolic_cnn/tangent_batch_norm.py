@@ -96,7 +96,8 @@ class TangentBatchNorm(EuclideanBatchNorm):
         """The layer in ordinary operations: what compilers fuse, and the twin of the function.
 
         Args:
-            mean, var: mean and variance `(C,)` of the tangent vectors; `None` for the batch's.
+            mean: that of the tangent vectors, `(C,)`; `None` for the batch's.
+            var: their variance `(C,)`; `None` for the batch's.
 
         Returns:
             Features `(B, C, L)`, and the `mean` and `var` that were used.
