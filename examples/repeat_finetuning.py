@@ -27,7 +27,6 @@ from itertools import product
 from pathlib import Path
 
 from hf_genomics.evaluation.predictions import PackedClasses, read_classes
-from hf_genomics.evaluation.results import source_commit
 from hf_genomics.hub.runs import shorten_paths
 
 FINETUNE = Path(__file__).with_name("finetune.py")
@@ -121,7 +120,6 @@ def finish(run: Run, dataset_name: str, root: Path, extra: list[str]) -> bool:
     folder = run.folder(root)
     if not is_done(run, root):
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "commit.txt").write_text(source_commit() or "unknown")
         with open(folder / "log.txt", "a") as log:
             subprocess.run(run.command(dataset_name, root, extra), stdout=log, stderr=log)
     done = is_done(run, root)
@@ -161,7 +159,7 @@ def read(run: Run, root: Path) -> dict:
         "config_overrides": run.config_overrides,
         "config": run.config,
         "recipe": run.recipe,
-        "commit": (folder / "commit.txt").read_text(),
+        "commit": results.get("commit") or "unknown",
         **{name: results[name] for name in KEPT if name in results},
         **scores,
     }

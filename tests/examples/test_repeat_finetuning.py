@@ -21,9 +21,9 @@ def finished_run(root, model, seed, *, labels=LABELS, predictions=True):
     folder.mkdir(parents=True)
     predicted = np.where(np.arange(len(labels)) % 4 == seed, 1 - labels, labels)
     results = {"seed": seed, "steps": 10, "train_seconds": 1.5, "hardware": "a machine"}
+    results["commit"] = "abc"
     results["test_matthews_correlation"] = matthews_correlation(predicted, labels)
     (folder / "all_results.json").write_text(json.dumps(results))
-    (folder / "commit.txt").write_text("abc")
     if predictions:
         logits = np.where(predicted[:, None] == [0, 1], 1.0, -1.0)
         write_predictions(folder / "test_predictions.parquet", logits, labels)
@@ -52,6 +52,7 @@ def test_predicted_classes_give_the_scores_again(report, tmp_path):
     for run in document["runs"]:
         score = matthews_correlation(unpacked(run["test_predictions"]), labels)
         assert score == run["test_matthews_correlation"] < 1
+        assert run["commit"] == "abc"  # the run's own word for the code that ran
     assert document["hardware"] == "a machine"
     assert "--output_dir path/to/runs" in document["command"]  # and no folder of this machine
     assert str(tmp_path) not in document["command"]

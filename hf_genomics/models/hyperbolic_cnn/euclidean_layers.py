@@ -130,15 +130,13 @@ class EuclideanBatchNorm(nn.Module):
             out, mean, inverse_std = torch.native_batch_norm(
                 y, weight, bias, None, None, True, 0.0, self.eps
             )
-            positions = y.shape[0] * y.shape[2]
-            var = inverse_std**-2 - self.eps
-            return out, (mean, var * (positions / max(positions - 1, 1)))
-        count = mask.sum()
-        mean = (y * mask).sum((0, 2)) / count.clamp_min(1)
+            return out, (mean, unbiased(inverse_std**-2 - self.eps, y, mask))
+        count = positions(y, mask)
+        mean = (y * mask).sum((0, 2)) / count
         centred = (y - mean[:, None]) * mask
-        var = (centred * centred).sum((0, 2)) / count.clamp_min(1)
+        var = (centred * centred).sum((0, 2)) / count
         out = centred * (weight * (var + self.eps).rsqrt())[:, None] + bias[:, None]
-        return out, (mean, var * (count / (count - 1).clamp_min(1)))
+        return out, (mean, unbiased(var, y, mask))
 
     @torch.no_grad()
     def update_running_statistics_(
@@ -150,3 +148,14 @@ class EuclideanBatchNorm(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{self.num_features}, eps={self.eps}, momentum={self.momentum}"
+
+
+def positions(y: Tensor, mask: Tensor | None) -> Tensor | int:
+    """How many positions of features `(B, C, L)` count by a mask `(B, 1, L)`; 1 for none."""
+    return y.shape[0] * y.shape[2] if mask is None else mask.sum().clamp_min(1)
+
+
+def unbiased(var: Tensor, y: Tensor, mask: Tensor | None) -> Tensor:
+    """A variance over the positions of `y`, as one estimates it from a sample."""
+    count = positions(y, mask)
+    return var * (count / (max(count - 1, 1) if mask is None else (count - 1).clamp_min(1)))

@@ -42,6 +42,14 @@ def scratch_of(features: Tensor, slices: list[slice]) -> Tensor:
     return torch.empty_like(features[slices[0]])
 
 
+def per_vector(slope: Tensor, r: Tensor, s: Tensor) -> Tensor:
+    """What x is multiplied by in the derivative by x, from the derivative by `r = |x| / s`.
+
+    0 where the norm was too small to tell.
+    """
+    return torch.where(r * s > TINY[r.dtype] ** 0.5, slope / (r * s * s), 0)
+
+
 def inner(v: Tensor, features: Tensor) -> Tensor:
     """`<v_n, x>` at every position: `v (N, C)` and `(B, C, L)` to `(B, N, L)`."""
     return torch.bmm(v.expand(features.shape[0], *v.shape), features)
@@ -207,8 +215,7 @@ class BatchNormReLU(torch.autograd.Function):
             d_s += (d_spread * spread / s).sum()
         dr = da / (1 + r * r).sqrt() - df * f / r
         d_s -= (dr * r).sum() / s
-        # r = |z| / s, and 0 where the norm was too small to tell: half the derivative by |z|^2, * 2
-        dz_z = torch.where(r * s > TINY[y.dtype] ** 0.5, dr / (r * s * s), 0)
+        dz_z = per_vector(dr, r, s)
 
         # through z = y - g m; <m, z> = p - g |m|^2
         mean_beta, mean_mean = mean @ beta, mean @ mean

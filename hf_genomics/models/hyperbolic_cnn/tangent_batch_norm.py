@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .euclidean_layers import EuclideanBatchNorm
+from .euclidean_layers import EuclideanBatchNorm, positions, unbiased
 from .lorentz import MAX_RADIUS, expmap0, logmap0
 from .tangent_functions import TangentBatchNormReLU
 
@@ -75,10 +75,7 @@ class TangentBatchNorm(EuclideanBatchNorm):
             x, mean, var = function(
                 y, k, weight, bias, mean, var, mask, residual, self.eps, self.max_radius
             )
-            if not self.training:
-                return x, None
-            count = torch.ones_like(y[:, :1]).sum() if mask is None else mask.sum()
-            return x, (mean, var * (count / (count - 1).clamp_min(1)))
+            return x, (mean, unbiased(var, y, mask)) if self.training else None
 
     @staticmethod
     def formula(
@@ -104,10 +101,9 @@ class TangentBatchNorm(EuclideanBatchNorm):
         """
         u = logmap0(y, k=k)
         if mean is None:
-            weights = torch.ones_like(y[:, :1]) if mask is None else mask
-            weights = weights / weights.sum().clamp_min(1)
-            mean = (u * weights).sum((0, 2))
-            var = ((u - mean[:, None]).square() * weights).sum((0, 2))
+            count, counted = positions(y, mask), 1 if mask is None else mask
+            mean = (u * counted).sum((0, 2)) / count
+            var = ((u - mean[:, None]).square() * counted).sum((0, 2)) / count
         n = (u - mean[:, None]) * (var + eps).rsqrt()[:, None]
         x = expmap0(n * weight[:, None] + bias[:, None], k=k, max_radius=max_radius)
         x = F.relu(x if residual is None else x + residual)

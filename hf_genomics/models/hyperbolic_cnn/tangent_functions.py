@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from .lorentz import TINY, asinh, sinh_cosh
-from .lorentz_functions import cache_slices, position_weights, scratch_of
+from .euclidean_layers import positions
+from .lorentz import asinh, safe_sqrt, sinh_cosh
+from .lorentz_functions import cache_slices, per_vector, scratch_of
 
 
 class TangentBatchNormReLU(torch.autograd.Function):
@@ -49,20 +50,22 @@ class TangentBatchNormReLU(torch.autograd.Function):
         r, a, t, f = y.new_empty(4, y.shape[0], 1, y.shape[2]).unbind(0)
         x = torch.empty_like(y)  # holds u, n and v first
 
-        weights = position_weights(r, mask)
+        count = positions(y, mask)
         total = y.new_zeros(y.shape[1])
         for i in slices:
-            torch.mul(y[i], y[i], out=x[i])
-            r[i] = norm_over(x[i].sum(1, keepdim=True), s)
+            r[i] = safe_sqrt(torch.mul(y[i], y[i], out=x[i]).sum(1, keepdim=True)) / s
             torch.div(asinh(r[i]), r[i], out=a[i])
             if ctx.of_batch:
-                total += torch.mul(y[i], a[i], out=x[i]).mul_(part(weights, i)).sum((0, 2))
-        mean = total if mean is None else mean
-        if var is None:
-            var = y.new_zeros(y.shape[1])
+                counted = a[i] if mask is None else a[i] * mask[i]
+                total += torch.mul(y[i], counted, out=x[i]).sum((0, 2))
+        if ctx.of_batch:
+            mean, var = total / count, torch.zeros_like(total)
             for i in slices:
-                centred = torch.mul(y[i], a[i], out=x[i]).sub_(mean[:, None])
-                var += centred.square_().mul_(part(weights, i)).sum((0, 2))
+                squares = torch.mul(y[i], a[i], out=x[i]).sub_(mean[:, None]).square_()
+                if mask is not None:
+                    squares *= mask[i]
+                var += squares.sum((0, 2))
+            var /= count
         inverse_std = (var + eps).rsqrt()
 
         scratch = scratch_of(y, slices)
@@ -70,7 +73,7 @@ class TangentBatchNormReLU(torch.autograd.Function):
             v = torch.mul(y[i], a[i], out=x[i]).sub_(mean[:, None])
             v.mul_((weight * inverse_std)[:, None]).add_(bias[:, None])
             squares = torch.mul(v, v, out=scratch[: len(v)])
-            t[i] = norm_over(squares.sum(1, keepdim=True), s)
+            t[i] = safe_sqrt(squares.sum(1, keepdim=True)) / s
             torch.div(sinh_cosh(t[i].clamp_max(max_radius))[0], t[i], out=f[i])
             v.mul_(f[i])
             if residual is not None:
@@ -108,13 +111,13 @@ class TangentBatchNormReLU(torch.autograd.Function):
             torch.mul(n, weight[:, None], out=v).add_(bias[:, None])
             torch.sum(torch.mul(dx_i, v, out=dv[i]), 1, keepdim=True, out=df[i])
             torch.mul(dx_i, f[i], out=dv[i])
-            dv[i].addcmul_(v, by_vector(df[i] * f_slope[i], t[i], s))
+            dv[i].addcmul_(v, per_vector(df[i] * f_slope[i], t[i], s))
             d_bias += dv[i].sum((0, 2))
             d_weight += n.mul_(dv[i]).sum((0, 2))
         d_s = -(df * f_slope * t).sum() / s
 
         # through the batch norm, n = (u - mean) / std, and its statistics
-        weights = position_weights(r, mask)
+        count = positions(y, mask)
         factor = (weight * inverse_std)[:, None]
         a_slope = ((1 + r * r).rsqrt() - a) / r  # of a by r
         da = torch.empty_like(a)
@@ -124,9 +127,10 @@ class TangentBatchNormReLU(torch.autograd.Function):
             if ctx.of_batch:
                 torch.mul(y[i], a[i], out=n).sub_(mean[:, None])
                 n.mul_((inverse_std * d_weight)[:, None]).add_(d_bias[:, None])
-                du.sub_(n.mul_(factor).mul_(part(weights, i)))
+                n.mul_(factor / count)
+                du.sub_(n if mask is None else n.mul_(mask[i]))
             torch.sum(torch.mul(du, y[i], out=product), 1, keepdim=True, out=da[i])
-            du.mul_(a[i]).addcmul_(y[i], by_vector(da[i] * a_slope[i], r[i], s))
+            du.mul_(a[i]).addcmul_(y[i], per_vector(da[i] * a_slope[i], r[i], s))
         d_s -= (da * a_slope * r).sum() / s
         return (
             dv,
@@ -137,21 +141,3 @@ class TangentBatchNormReLU(torch.autograd.Function):
             dx,
             *(None, None),
         )
-
-
-def norm_over(squared: Tensor, s: Tensor) -> Tensor:
-    """`|x| / s` of squared norms, those too small to tell being the smallest that can be told."""
-    return squared.clamp_min_(TINY[squared.dtype]).sqrt_().div_(s)
-
-
-def by_vector(slope: Tensor, radius: Tensor, s: Tensor) -> Tensor:
-    """What the vector x is multiplied by in the derivative by x, from that by `radius = |x| / s`.
-
-    0 where the norm was too small to tell.
-    """
-    return torch.where(radius * s > TINY[radius.dtype] ** 0.5, slope / (radius * s * s), 0)
-
-
-def part(weights: Tensor, i: slice) -> Tensor:
-    """The weights of a slice of the batch; one number for all stays as it is."""
-    return weights if weights.dim() == 0 else weights[i]
