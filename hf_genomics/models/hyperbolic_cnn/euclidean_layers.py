@@ -99,7 +99,7 @@ class EuclideanBatchNorm(nn.Module):
         k: Tensor | None = None,
         mask: Tensor | None = None,
         residual: Tensor | None = None,
-    ) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
+    ) -> tuple[Tensor, Tensor | None, tuple[Tensor, Tensor] | None]:
         """Normalises `y (B, C, L)`, adds `residual`, applies ReLU, sets padding to zero.
 
         Args:
@@ -109,14 +109,15 @@ class EuclideanBatchNorm(nn.Module):
             residual: `(B, C, L)`, added before the ReLU.
 
         Returns:
-            `(B, C, L)`, and the batch's mean and unbiased variance, `(C,)` each, in training mode.
+            `(B, C, L)`; `None` for the squared norms, which only points need; and the batch's mean
+            and unbiased variance, `(C,)` each, in training mode.
         """
         with torch.autocast(y.device.type, enabled=False):
             out, statistics = self.normalize(y, k, mask)
             if residual is not None:
                 out = out + residual
             out = F.relu(out)
-            return (out if mask is None else out * mask), statistics
+            return (out if mask is None else out * mask), None, statistics
 
     def normalize(
         self, y: Tensor, k: Tensor | None, mask: Tensor | None

@@ -23,14 +23,17 @@ def squared_norm(x: Tensor, *, dim: int = 1) -> Tensor:
     return (x * x).sum(dim, keepdim=True)
 
 
-def time_component(x: Tensor, *, k: Tensor, dim: int = 1) -> Tensor:
-    """`x_0 = sqrt(k + |x_s|^2)`, with `dim` kept as a dimension of size 1."""
-    return (k + squared_norm(x, dim=dim)).sqrt()
+def time_component(x: Tensor, squared: Tensor | None = None, *, k: Tensor, dim: int = 1) -> Tensor:
+    """`x_0 = sqrt(k + |x_s|^2)`, with `dim` kept as a dimension of size 1.
+
+    `squared` is `|x_s|^2` where it is known already.
+    """
+    return (k + (squared_norm(x, dim=dim) if squared is None else squared)).sqrt()
 
 
-def add_time(x: Tensor, *, k: Tensor, dim: int = 1) -> Tensor:
+def add_time(x: Tensor, squared: Tensor | None = None, *, k: Tensor, dim: int = 1) -> Tensor:
     """The full point `(x_0, x_s)`: one component more along `dim`, time first, as geoopt has it."""
-    return torch.cat([time_component(x, k=k, dim=dim), x], dim)
+    return torch.cat([time_component(x, squared, k=k, dim=dim), x], dim)
 
 
 def inner0(x: Tensor, y: Tensor, *, k: Tensor, dim: int = 1) -> Tensor:
@@ -117,7 +120,15 @@ def normalize_time_like(x: Tensor, x0: Tensor, *, k: Tensor, dim: int = 1) -> Te
     return x * (k / square).sqrt()
 
 
-def centroid(x: Tensor, weights: Tensor | None = None, *, k: Tensor, dim: int, over: int) -> Tensor:
+def centroid(
+    x: Tensor,
+    weights: Tensor | None = None,
+    squared: Tensor | None = None,
+    *,
+    k: Tensor,
+    dim: int,
+    over: int,
+) -> Tensor:
     """Lorentz centroid of the points along dimension `over` (Law et al. 2019, eq. 9).
 
     `s a / sqrt(-<a, a>_L)` with `a` the (weighted) average of the points: the closed form that
@@ -127,9 +138,10 @@ def centroid(x: Tensor, weights: Tensor | None = None, *, k: Tensor, dim: int, o
         x: points, space components along `dim`.
         weights: broadcastable to `x` with `dim` of size 1; `None`, or all 0 along `over`, for equal
             weights.
+        squared: `|x_s|^2` where it is known already.
         over: the dimension that is averaged away.
     """
-    x0 = time_component(x, k=k, dim=dim)
+    x0 = time_component(x, squared, k=k, dim=dim)
     if weights is None:
         mean, mean0 = x.mean(over, keepdim=True), x0.mean(over, keepdim=True)
     else:

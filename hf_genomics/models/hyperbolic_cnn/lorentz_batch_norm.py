@@ -71,7 +71,7 @@ class LorentzBatchNorm(nn.Module):
         k: Tensor,
         mask: Tensor | None = None,
         residual: Tensor | None = None,
-    ) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
+    ) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor] | None]:
         """Normalises points, adds `residual`, applies ReLU, and puts padding at the origin.
 
         Args:
@@ -81,8 +81,9 @@ class LorentzBatchNorm(nn.Module):
             residual: space components `(B, C, L)` added before the ReLU.
 
         Returns:
-            Space components `(B, C, L)`, and the batch's `(centroid (C,), spread (1,))` in training
-            mode (for [`update_running_statistics_`]), `None` in evaluation mode.
+            Space components `(B, C, L)`, their squared norms `(B, 1, L)`, and the batch's
+            `(centroid (C,), spread (1,))` in training mode (for [`update_running_statistics_`]),
+            `None` in evaluation mode.
         """
         with torch.autocast(y.device.type, enabled=False):
             k, gamma, beta = k.to(y.dtype), self.gamma.to(y.dtype), self.beta.to(y.dtype)
@@ -93,10 +94,10 @@ class LorentzBatchNorm(nn.Module):
                 )
                 spread = self.running_var.to(y.dtype)
             function = self.formula if torch.compiler.is_compiling() else BatchNormReLU.apply
-            x, mean, spread = function(
+            x, squared, mean, spread = function(
                 y, k, gamma, beta, mean, spread, mask, residual, self.eps, self.max_radius
             )
-        return x, (mean, spread) if self.training else None
+        return x, squared, (mean, spread) if self.training else None
 
     @staticmethod
     def formula(
@@ -110,7 +111,7 @@ class LorentzBatchNorm(nn.Module):
         residual: Tensor | None,
         eps: float,
         max_radius: float,
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """The layer in ordinary operations: what compilers fuse, and the twin of `BatchNormReLU`.
 
         Args:
@@ -118,7 +119,8 @@ class LorentzBatchNorm(nn.Module):
             spread: mean distance `(1,)` to it; `None` for that of the batch.
 
         Returns:
-            Features `(B, C, L)`, and the `mean` and `spread` that were used.
+            Features `(B, C, L)`, their squared norms `(B, 1, L)`, and the `mean` and `spread` that
+            were used.
         """
         s, y0 = k.sqrt(), time_component(y, k=k)
         of_batch = mean is None
@@ -138,7 +140,8 @@ class LorentzBatchNorm(nn.Module):
         q = (beta[:, None] * z).sum(1, keepdim=True)
         x = f * z + beta[:, None] * (cosh + f * q / (s * (s + beta0)))
         x = F.relu(x if residual is None else x + residual)
-        return (x if mask is None else x * mask), mean.detach(), spread.detach()
+        x = x if mask is None else x * mask
+        return x, squared_norm(x), mean.detach(), spread.detach()
 
     @torch.no_grad()
     def update_running_statistics_(self, mean: Tensor, spread: Tensor, k: Tensor) -> None:

@@ -60,25 +60,6 @@ def outer_sum(features: Tensor, weights: Tensor) -> Tensor:
     return torch.bmm(weights, features.transpose(1, 2)).sum(0)
 
 
-class SquaredNorm(torch.autograd.Function):
-    """`|x|^2` over the channels: `(B, C, L)` to `(B, 1, L)`."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        ctx.save_for_backward(x)
-        out, slices = x.new_empty(x.shape[0], 1, x.shape[2]), cache_slices(x)
-        squares = scratch_of(x, slices)
-        for i in slices:
-            torch.mul(x[i], x[i], out=squares[: len(x[i])])
-            torch.sum(squares[: len(x[i])], 1, keepdim=True, out=out[i])
-        return out
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        return ctx.saved_tensors[0] * (2 * gradient)
-
-
 class AddRankOne(torch.autograd.Function):
     """`y + w t`: features `(B, C, L)`, weights `(C,)`, scalars `t (B, 1, L)`."""
 
@@ -100,7 +81,8 @@ class BatchNormReLU(torch.autograd.Function):
     With the centroid m and the spread of the batch, per position: `y_0`, `p = <m, y>`,
     `g = (y_0 - p / (s + m_0)) / s`, the centred point `z = y - g m`, `r = |z| / s`, `a = asinh(r)`,
     `u = clamp(gamma a / (spread + eps))`, `f = sinh(u) / r`, `q = <beta, z>`,
-    `h = cosh(u) + f q / (s (s + beta_0))`, and the result `relu(f z + h beta + residual)`.
+    `h = cosh(u) + f q / (s (s + beta_0))`, the result `x = relu(f z + h beta + residual)` and
+    `|x|^2`.
     """
 
     @staticmethod
@@ -116,15 +98,15 @@ class BatchNormReLU(torch.autograd.Function):
         residual: Tensor | None,
         eps: float,
         max_radius: float,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Returns features `(B, C, L)`, and the centroid `(C,)` and spread `(1,)` that were used.
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Returns x `(B, C, L)`, `|x|^2 (B, 1, L)`, and the centroid `(C,)` and spread `(1,)` used.
 
         `mean (C,)` and `spread (1,)` are those to use; `None` for those of the batch.
         """
         ctx.of_batch, ctx.eps, ctx.max_radius = mean is None, eps, max_radius
         s, slices = k.sqrt(), list(batch_slices(y))
         weights = None if mask is None else sequence_weights(mask)
-        y0, p, g, r, q = y.new_empty(5, y.shape[0], 1, y.shape[2]).unbind(0)
+        y0, p, g, r, q, squared = y.new_empty(6, y.shape[0], 1, y.shape[2]).unbind(0)
         average = y.new_empty(y.shape[:2])
         for i in slices:
             torch.sum(y[i] * y[i], 1, keepdim=True, out=y0[i])
@@ -162,17 +144,20 @@ class BatchNormReLU(torch.autograd.Function):
             x[i].relu_()
             if mask is not None:
                 x[i] *= mask[i]
+            torch.sum(x[i] * x[i], 1, keepdim=True, out=squared[i])
 
         ctx.save_for_backward(
             y, x, y0, p, g, r, a, q, k, gamma, beta, mean, spread, average, average0, mask
         )
         mean, spread = mean.clone(), spread.clone()
         ctx.mark_non_differentiable(mean, spread)
-        return x, mean, spread
+        return x, squared, mean, spread
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(
+        ctx: Any, gradient: Tensor, d_squared: Tensor, *_: Tensor
+    ) -> tuple[Tensor | None, ...]:
         """`dt` below is the derivative of the loss by t."""
         y, x, y0, p, g, r, a, q, k, gamma, beta, mean, spread, average, average0, mask = (
             ctx.saved_tensors
@@ -187,13 +172,14 @@ class BatchNormReLU(torch.autograd.Function):
         c_mean, c_beta = 1 / (s * (s + mean0)), 1 / (s * (s + beta0))
         h = cosh + f * q * c_beta
 
-        # through ReLU and f z + h beta
+        # through |x|^2, ReLU and f z + h beta
         dx = torch.empty_like(x)
         to_vectors = torch.stack([beta, mean])
         d_beta_h, d_mean_g = beta.new_zeros(2, *beta.shape).unbind(0)
         dh, df, mean_dx = torch.empty_like(y0), torch.empty_like(y0), torch.empty_like(y0)
         for i in slices:
             torch.ops.aten.threshold_backward.grad_input(gradient[i], x[i], 0, grad_input=dx[i])
+            dx[i].addcmul_(x[i], d_squared[i], value=2)  # nothing where the ReLU gave 0
             dh[i], mean_dx[i] = inner(to_vectors, dx[i]).unsqueeze(2).unbind(1)
             torch.sum(dx[i] * y[i], 1, keepdim=True, out=df[i])
             columns = outer_sum(dx[i], torch.cat([h[i], f[i] * g[i]], 1))

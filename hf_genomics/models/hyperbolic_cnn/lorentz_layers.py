@@ -119,7 +119,9 @@ class LorentzMLR(nn.Module):
         decay = torch.exp(-2 * c)
         sinh = torch.where(positive, 1 - decay, decay - 1) / 2  # sinh(a/s) exp(-c)
         # alpha = exp(c) r s |z|
-        r = ((1 + decay) / 2 * F.linear(x, z) / z_norm - sinh * x0) / s
+        with torch.autocast(x.device.type, enabled=False):
+            inner = F.linear(x, z)
+        r = ((1 + decay) / 2 * inner / z_norm - sinh * x0) / s
         return s * z_norm * asinh_exp(r, c)
 
     def extra_repr(self) -> str:

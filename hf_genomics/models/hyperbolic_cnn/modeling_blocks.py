@@ -2,20 +2,18 @@
 
 Legend: B batch, L positions, `width` space channels. A block returns the batch statistics of its
 norms and does not keep them, because gradient checkpointing runs `forward` twice; see
-`update_running_statistics_`.
+`update_running_statistics_`. `squared`, beside features, is `|x_s|^2 (B, 1, L)` of them, which a
+Lorentz convolution asks for and a norm returns; `None` where it is not known, and in flat space.
 """
 
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from .configuration_hyperbolic_cnn import HyperbolicCNNConfig
 from .euclidean_layers import EuclideanBatchNorm, EuclideanConv1d
-from .lorentz import squared_norm
 from .lorentz_batch_norm import LorentzBatchNorm
-from .lorentz_functions import SquaredNorm
 from .lorentz_layers import LorentzConv1d
 from .tangent_batch_norm import TangentBatchNorm
 
@@ -41,13 +39,6 @@ def batch_norm(config: HyperbolicCNNConfig, width: int) -> nn.Module:
     )
 
 
-def squared_norms(x: Tensor, lorentz: bool) -> Tensor | None:
-    """`|x_s|^2 (B, 1, L)`, which a Lorentz convolution asks for; `None` for a Euclidean one."""
-    if not lorentz:
-        return None
-    return squared_norm(x) if torch.compiler.is_compiling() else SquaredNorm.apply(x)
-
-
 class HyperbolicCNNConvLayer(nn.Module):
     """Convolution, batch norm, residual, ReLU."""
 
@@ -63,7 +54,7 @@ class HyperbolicCNNConvLayer(nn.Module):
         k: Tensor | None,
         mask: Tensor | None,
         residual: Tensor | None,
-    ) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
+    ) -> tuple[Tensor, Tensor | None, tuple[Tensor, Tensor] | None]:
         return self.norm(self.conv(x, squared, k), k, mask, residual)
 
 
@@ -75,7 +66,6 @@ class HyperbolicCNNBlock(GradientCheckpointingLayer):
         time = int(config.geometry == "lorentz")
         width = config.num_channels - time
         self.residual = index > 0
-        self.lorentz = config.geometry == "lorentz"
         self.layers = nn.ModuleList(
             HyperbolicCNNConvLayer(config, in_channels, width)
             for in_channels in (width if self.residual else NUM_BASES, width)
@@ -84,8 +74,8 @@ class HyperbolicCNNBlock(GradientCheckpointingLayer):
         self.points = [f"layers.{i}.norm.beta" for i in range(2)] if points else []
 
     def forward(
-        self, x: Tensor, k: Tensor | None, mask: Tensor | None
-    ) -> tuple[Tensor, list[tuple[Tensor, Tensor] | None]]:
+        self, x: Tensor, squared: Tensor | None, k: Tensor | None, mask: Tensor | None
+    ) -> tuple[Tensor, Tensor | None, Statistics]:
         """Features `(B, width, L)` to features, with the batch statistics of the two norms.
 
         The statistics are returned and not kept, because gradient checkpointing runs `forward`
@@ -93,9 +83,9 @@ class HyperbolicCNNBlock(GradientCheckpointingLayer):
         """
         first, second = self.layers
         residual = x if self.residual else None
-        y, first_statistics = first(x, squared_norms(x, self.lorentz), k, mask, None)
-        y, second_statistics = second(y, squared_norms(y, self.lorentz), k, mask, residual)
-        return y, [first_statistics, second_statistics]
+        y, squared, first_statistics = first(x, squared, k, mask, None)
+        y, squared, second_statistics = second(y, squared, k, mask, residual)
+        return y, squared, [first_statistics, second_statistics]
 
     def update_running_statistics_(
         self, statistics: list[tuple[Tensor, Tensor]], k: Tensor | None
@@ -114,7 +104,7 @@ class HyperbolicCNNNormLayer(nn.Module):
 
     def forward(
         self, x: Tensor, k: Tensor | None, mask: Tensor | None
-    ) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
+    ) -> tuple[Tensor, Tensor | None, tuple[Tensor, Tensor] | None]:
         return self.norm(x, k, mask)
 
 
@@ -129,8 +119,7 @@ class HyperbolicCNNResidualBlock(GradientCheckpointingLayer):
 
     def __init__(self, config: HyperbolicCNNConfig, index: int):
         super().__init__()
-        self.lorentz = config.geometry == "lorentz"
-        width = config.num_channels - int(self.lorentz)
+        width = config.num_channels - int(config.geometry == "lorentz")
         self.stem = (
             convolution(config, NUM_BASES, width, config.stem_kernel_size) if index == 0 else None
         )
@@ -142,21 +131,25 @@ class HyperbolicCNNResidualBlock(GradientCheckpointingLayer):
         self.points = ["norm.beta", *(["last.norm.beta"] if last else [])] if points else []
 
     def forward(
-        self, x: Tensor, k: Tensor | None, mask: Tensor | None
-    ) -> tuple[Tensor, Statistics]:
-        """Features `(B, width, L)` to features, with the batch statistics of the norms."""
+        self, x: Tensor, squared: Tensor | None, k: Tensor | None, mask: Tensor | None
+    ) -> tuple[Tensor, Tensor | None, Statistics]:
+        """Features `(B, width, L)` to features, with the batch statistics of the norms.
+
+        `squared` is read by the stem and returned by the last block alone: it is known of what
+        comes out of a norm.
+        """
 
         def masked(y: Tensor) -> Tensor:
             return y if mask is None else y * mask
 
         if self.stem is not None:
-            x = masked(self.stem(x, squared_norms(x, self.lorentz), k))
-        y, statistics = self.norm(x, k, mask)
-        x = x + masked(self.conv(y, squared_norms(y, self.lorentz), k))
+            x = masked(self.stem(x, squared, k))
+        y, squared, statistics = self.norm(x, k, mask)
+        x = x + masked(self.conv(y, squared, k))
         if self.last is None:
-            return x, [statistics]
-        x, last_statistics = self.last(x, k, mask)
-        return x, [statistics, last_statistics]
+            return x, None, [statistics]
+        x, squared, last_statistics = self.last(x, k, mask)
+        return x, squared, [statistics, last_statistics]
 
     def update_running_statistics_(
         self, statistics: list[tuple[Tensor, Tensor]], k: Tensor | None

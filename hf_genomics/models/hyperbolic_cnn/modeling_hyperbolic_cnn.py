@@ -310,24 +310,27 @@ class HyperbolicCNNModel(HyperbolicCNNPreTrainedModel):
         if self.training and self.blocks[0].gradient_checkpointing and not x.requires_grad:
             # reentrant checkpointing gives no gradient to a block none of whose inputs has one
             x = x.detach().requires_grad_()
-        hidden_states = [(x, k)]
+        squared = squared_norm(x) if lorentz else None
+        hidden_states = [(x, squared, k)]
         for i, block in enumerate(self.blocks):
-            x, statistics = block(x, k, conv_mask)
+            x, squared, statistics = block(x, squared, k, conv_mask)
             if self.training:
                 block.update_running_statistics_(statistics, k)
             if lorentz and self.config.multi_curvature:
                 new_k = self.curvature.at(i + 1)
-                x = x * change_curvature_scale(
-                    squared_norm(x), k=k, new_k=new_k, max_radius=self.config.max_radius
+                squared = squared_norm(x) if squared is None else squared
+                scale = change_curvature_scale(
+                    squared, k=k, new_k=new_k, max_radius=self.config.max_radius
                 )
-                k = new_k
-            hidden_states.append((x, k))
+                x, squared, k = x * scale, squared * scale * scale, new_k
+            hidden_states.append((x, squared, k))
         strands = 2 if self.config.reverse_complement == "average" else 1
-        pooled = self.pooler(x, mask, k, strands)
+        pooled = self.pooler(x, mask, k, strands, squared)
 
-        def as_points(features: Tensor, k: Tensor | None) -> Tensor:
-            features = features[: features.shape[0] // strands, :, :length].transpose(1, 2)
-            return add_time(features, k=k, dim=-1) if lorentz else features
+        def as_points(features: Tensor, squared: Tensor | None, k: Tensor | None) -> Tensor:
+            given = (slice(features.shape[0] // strands), slice(None), slice(length))
+            features, squared = features[given], None if squared is None else squared[given]
+            return (add_time(features, squared, k=k) if lorentz else features).transpose(1, 2)
 
         last = as_points(*hidden_states[-1])
         return BaseModelOutputWithPooling(

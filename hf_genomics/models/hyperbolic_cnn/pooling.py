@@ -37,23 +37,35 @@ class HyperbolicCNNPooler(nn.Module):
             None if config.embedding_dim is None else linear(width, config.embedding_dim - time)
         )
 
-    def forward(self, x: Tensor, mask: Tensor | None, k: Tensor | None, strands: int = 1) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        mask: Tensor | None,
+        k: Tensor | None,
+        strands: int = 1,
+        squared: Tensor | None = None,
+    ) -> Tensor:
         """Features `(S B, C, L)` and mask `(S B, 1, L)` to embeddings without time, `(B, E - 1)`.
 
+        `squared (S B, 1, L)` is `|x_s|^2` where it is known already.
         With two strands (S = 2, the given one first) the embedding is the average of both, or with
         `oriented_parts` made of the average of their motifs and of the parts of the given one.
         """
         if self.oriented_parts and strands == 2:
-            given, given_mask = (y if y is None else y.unflatten(0, (2, -1))[0] for y in (x, mask))
-            parts = self._parts(given, given_mask, k)
-            pooled = torch.cat([self._average(self._motifs(x, mask, k), k), parts], 2)
+            given, given_mask, given_squared = (
+                y if y is None else y.unflatten(0, (2, -1))[0] for y in (x, mask, squared)
+            )
+            motifs = self._average(self._motifs(x, mask, k, squared), k)
+            parts = self._parts(given, given_mask, k, given_squared)
+            pooled = torch.cat([motifs, parts], 2)
             return self._embed(pooled.flatten(1), k)
         if self.max_length is not None:
             pooled = F.pad(x, (0, self.max_length - x.shape[2]))
         elif self.head == "parts":
-            pooled = torch.cat([self._motifs(x, mask, k), self._parts(x, mask, k)], 2)
+            features = (x, mask, k, squared)
+            pooled = torch.cat([self._motifs(*features), self._parts(*features)], 2)
         else:
-            pooled = self._centroid(x, mask, k)
+            pooled = self._centroid(x, mask, k, squared)
         embeddings = self._embed(pooled.flatten(1), k)
         return self._average(embeddings, k) if strands == 2 else embeddings
 
@@ -66,30 +78,37 @@ class HyperbolicCNNPooler(nn.Module):
         both = points.unflatten(0, (2, -1))
         return centroid(both, k=k, dim=2, over=0) if self.lorentz else both.mean(0)
 
-    def _motifs(self, x: Tensor, mask: Tensor | None, k: Tensor | None) -> Tensor:
+    def _motifs(
+        self, x: Tensor, mask: Tensor | None, k: Tensor | None, squared: Tensor | None
+    ) -> Tensor:
         """Centroid and maximum, `(B, C, 2)`."""
         # features are not negative, so where padding is 0 it is no maximum
         largest = (x if mask is None else x * mask).amax(2)
-        return torch.stack([self._centroid(x, mask, k), largest], 2)
+        return torch.stack([self._centroid(x, mask, k, squared), largest], 2)
 
-    def _centroid(self, x: Tensor, mask: Tensor | None, k: Tensor | None) -> Tensor:
+    def _centroid(
+        self, x: Tensor, mask: Tensor | None, k: Tensor | None, squared: Tensor | None
+    ) -> Tensor:
         """The average of the positions, `(B, C)`."""
         if self.lorentz:
-            return centroid(x, mask, k=k, dim=1, over=2)
+            return centroid(x, mask, squared, k=k, dim=1, over=2)
         if mask is None:
             return x.mean(2)
         return (x * mask).sum(2) / mask.sum(2).clamp_min(1)
 
-    def _parts(self, x: Tensor, mask: Tensor | None, k: Tensor | None) -> Tensor:
+    def _parts(
+        self, x: Tensor, mask: Tensor | None, k: Tensor | None, squared: Tensor | None
+    ) -> Tensor:
         """The centroids of the parts, scaled, `(B, C, P)`; without a position, the origin."""
         if not self.num_parts:
             return x[:, :, :0]
         weights = part_weights(x, mask, self.num_parts)
-        parts = torch.bmm(x, weights)
-        if self.lorentz:
-            time = torch.bmm(time_component(x, k=k), weights)
-            time = torch.where(weights.any(1, keepdim=True), time, k.to(x.dtype).sqrt())
-            parts = normalize_time_like(parts, time, k=k)
+        with torch.autocast(x.device.type, enabled=False):
+            parts = torch.bmm(x, weights)
+            if self.lorentz:
+                time = torch.bmm(time_component(x, squared, k=k), weights)
+                time = torch.where(weights.any(1, keepdim=True), time, k.to(x.dtype).sqrt())
+                parts = normalize_time_like(parts, time, k=k)
         # one number a sequence: what is dropped is the origin, in either geometry
         scale = torch.full_like(parts[:, :1, :1], self.num_parts**-0.5)
         return parts * F.dropout(scale, self.parts_dropout, self.training)

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .euclidean_layers import EuclideanBatchNorm, positions, unbiased
-from .lorentz import MAX_RADIUS, expmap0, logmap0
+from .lorentz import MAX_RADIUS, expmap0, logmap0, squared_norm
 from .tangent_functions import TangentBatchNormReLU
 
 
@@ -47,7 +47,7 @@ class TangentBatchNorm(EuclideanBatchNorm):
         k: Tensor | None = None,
         mask: Tensor | None = None,
         residual: Tensor | None = None,
-    ) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
+    ) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor] | None]:
         """Normalises points, adds `residual`, applies ReLU, and puts padding at the origin.
 
         Args:
@@ -57,8 +57,8 @@ class TangentBatchNorm(EuclideanBatchNorm):
             residual: space components `(B, C, L)` added before the ReLU.
 
         Returns:
-            Space components `(B, C, L)`, and the mean and unbiased variance of the batch's tangent
-            vectors, `(C,)` each, in training mode.
+            Space components `(B, C, L)`, their squared norms `(B, 1, L)`, and the mean and unbiased
+            variance of the batch's tangent vectors, `(C,)` each, in training mode.
 
         Raises:
             ValueError: `k` is missing.
@@ -72,10 +72,10 @@ class TangentBatchNorm(EuclideanBatchNorm):
                 mean, var = self.running_mean.to(y.dtype), self.running_var.to(y.dtype)
             compiling = torch.compiler.is_compiling()
             function = self.formula if compiling else TangentBatchNormReLU.apply
-            x, mean, var = function(
+            x, squared, mean, var = function(
                 y, k, weight, bias, mean, var, mask, residual, self.eps, self.max_radius
             )
-            return x, (mean, unbiased(var, y, mask)) if self.training else None
+            return x, squared, (mean, unbiased(var, y, mask)) if self.training else None
 
     @staticmethod
     def formula(
@@ -89,7 +89,7 @@ class TangentBatchNorm(EuclideanBatchNorm):
         residual: Tensor | None,
         eps: float,
         max_radius: float,
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """The layer in ordinary operations: what compilers fuse, and the twin of the function.
 
         Args:
@@ -97,7 +97,8 @@ class TangentBatchNorm(EuclideanBatchNorm):
             var: their variance `(C,)`; `None` for the batch's.
 
         Returns:
-            Features `(B, C, L)`, and the `mean` and `var` that were used.
+            Features `(B, C, L)`, their squared norms `(B, 1, L)`, and the `mean` and `var` that
+            were used.
         """
         u = logmap0(y, k=k)
         if mean is None:
@@ -107,4 +108,5 @@ class TangentBatchNorm(EuclideanBatchNorm):
         n = (u - mean[:, None]) * (var + eps).rsqrt()[:, None]
         x = expmap0(n * weight[:, None] + bias[:, None], k=k, max_radius=max_radius)
         x = F.relu(x if residual is None else x + residual)
-        return (x if mask is None else x * mask), mean.detach(), var.detach()
+        x = x if mask is None else x * mask
+        return x, squared_norm(x), mean.detach(), var.detach()

@@ -23,8 +23,8 @@ class TangentBatchNormReLU(torch.autograd.Function):
 
     Per position: `r = |y| / s`, `a = asinh(r) / r`, the tangent vector `u = a y = log_o(y)`, its
     batch norm `v = weight n + bias` with `n = (u - mean) / std`, `t = |v| / s`,
-    `f = sinh(min(t, max_radius)) / t`, and the result `relu(f v + residual)`. Of all these only y,
-    the result and scalars per position are kept for the derivatives.
+    `f = sinh(min(t, max_radius)) / t`, the result `x = relu(f v + residual)` and `|x|^2`. Of all
+    these only y, x and scalars per position are kept for the derivatives.
     """
 
     @staticmethod
@@ -40,14 +40,14 @@ class TangentBatchNormReLU(torch.autograd.Function):
         residual: Tensor | None,
         eps: float,
         max_radius: float,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Returns features `(B, C, L)`, and the mean and the variance `(C,)` that were used.
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Returns x `(B, C, L)`, `|x|^2 (B, 1, L)`, and the mean and variance `(C,)` used.
 
         `mean (C,)` and `var (C,)` are those to use; `None` for those of the batch.
         """
         ctx.of_batch, ctx.max_radius = mean is None, max_radius
         s, slices = k.sqrt(), cache_slices(y)
-        r, a, t, f = y.new_empty(4, y.shape[0], 1, y.shape[2]).unbind(0)
+        r, a, t, f, squared = y.new_empty(5, y.shape[0], 1, y.shape[2]).unbind(0)
         x = torch.empty_like(y)  # holds u, n and v first
 
         count = positions(y, mask)
@@ -81,21 +81,24 @@ class TangentBatchNormReLU(torch.autograd.Function):
             v.relu_()
             if mask is not None:
                 v *= mask[i]
+            torch.sum(torch.mul(v, v, out=squares), 1, keepdim=True, out=squared[i])
 
         ctx.save_for_backward(y, x, r, a, t, f, k, weight, bias, mean, inverse_std, mask)
         mean, var = mean.clone(), var.clone()
         ctx.mark_non_differentiable(mean, var)
-        return x, mean, var
+        return x, squared, mean, var
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(
+        ctx: Any, gradient: Tensor, d_squared: Tensor, *_: Tensor
+    ) -> tuple[Tensor | None, ...]:
         """`dt` below is the derivative of the loss by t."""
         y, x, r, a, t, f, k, weight, bias, mean, inverse_std, mask = ctx.saved_tensors
         s, slices = k.sqrt(), cache_slices(y)
         with_residual = ctx.needs_input_grad[7]
 
-        # through ReLU and f v
+        # through |x|^2, ReLU and f v
         cosh = sinh_cosh(t.clamp_max(ctx.max_radius))[1] * (t <= ctx.max_radius)
         f_slope = (cosh - f) / t  # of f by t
         dv, df = torch.empty_like(y), torch.empty_like(f)
@@ -107,6 +110,7 @@ class TangentBatchNormReLU(torch.autograd.Function):
             if dx is not None:
                 dx_i = dx[i]
             torch.ops.aten.threshold_backward.grad_input(gradient[i], x[i], 0, grad_input=dx_i)
+            dx_i.addcmul_(x[i], d_squared[i], value=2)  # nothing where the ReLU gave 0
             torch.mul(y[i], a[i], out=n).sub_(mean[:, None]).mul_(inverse_std[:, None])
             torch.mul(n, weight[:, None], out=v).add_(bias[:, None])
             torch.sum(torch.mul(dx_i, v, out=dv[i]), 1, keepdim=True, out=df[i])

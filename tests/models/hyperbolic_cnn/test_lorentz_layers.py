@@ -150,9 +150,10 @@ def test_batch_norm_is_log_transport_scale_transport_exp(
     residual = points(B, C, L) if with_residual else None
     expected, mean, spread = slow_batch_norm(norm, y, k, mask, residual)
 
-    out, statistics = norm(y, k, mask, residual)
+    out, squared, statistics = norm(y, k, mask, residual)
 
     torch.testing.assert_close(out, expected, **EXACT)
+    torch.testing.assert_close(squared, expected.square().sum(1, keepdim=True), **EXACT)
     inputs = [y, k, norm.beta, norm.gamma] + ([residual] if with_residual else [])
     assert_same_gradients(out, expected, inputs)
     if training:
@@ -164,8 +165,8 @@ def test_batch_norm_is_log_transport_scale_transport_exp(
 
 def test_the_clamped_case_above_really_clamps():
     k, y, norm = curvature(1.0), points(B, C, L), batch_norm(max_radius=1.0)
-    free, _ = batch_norm()(y, k)
-    clamped, _ = norm(y, k)
+    free, *_ = batch_norm()(y, k)
+    clamped, *_ = norm(y, k)
     assert not torch.allclose(free, clamped)
 
 
@@ -196,7 +197,7 @@ def test_running_statistics_are_a_weighted_centroid_and_average(k, masked):
     old = slow.expmap0(tangent, k)
     expected = slow.running_statistics(old, norm.running_var, mean, spread, k, 0.1)
 
-    _, statistics = norm(y, k, length_mask() if masked else None)
+    *_, statistics = norm(y, k, length_mask() if masked else None)
     norm.update_running_statistics_(*statistics, k)
 
     torch.testing.assert_close(norm.running_mean, expected[0][1:], **EXACT)
@@ -207,7 +208,7 @@ def test_running_statistics_settle_at_those_of_a_batch_that_repeats():
     k, y = torch.tensor(0.7, dtype=torch.float64), points(B, C, L).detach()
     norm = batch_norm()
     for _ in range(300):
-        expected, statistics = norm(y, k)
+        expected, _, statistics = norm(y, k)
         norm.update_running_statistics_(*statistics, k)
 
     torch.testing.assert_close(norm.eval()(y, k)[0], expected, rtol=1e-9, atol=1e-9)
@@ -259,7 +260,7 @@ def test_moving_the_batch_by_an_isometry_only_turns_the_output_about_beta(k, mas
 @curvatures
 def test_moving_the_batch_along_its_own_mean_changes_nothing(k):
     k, norm, y = torch.tensor(k, dtype=torch.float64), batch_norm(), points(B, C, L).detach()
-    _, (mean, _) = norm(y, k)
+    *_, (mean, _) = norm(y, k)
     moved = boost_to_origin(y, 0.6 * mean[None, :, None], k=k)
     torch.testing.assert_close(norm(moved, k)[0], norm(y, k)[0], rtol=1e-9, atol=1e-9)
 
@@ -275,10 +276,10 @@ def test_batch_norm_output_turns_with_its_input_when_beta_is_the_origin():
 
 def test_padding_of_any_content_and_amount_changes_nothing_in_batch_norm():
     k, mask, y = torch.tensor(1.5, dtype=torch.float64), length_mask(), points(B, C, L).detach()
-    expected, statistics = batch_norm()(y, k, mask)
+    expected, _, statistics = batch_norm()(y, k, mask)
     garbage = torch.where(mask > 0, y, 7.0)
     wider = torch.nn.functional.pad(garbage, (0, 5), value=-3.0)
-    out, found = batch_norm()(wider, k, torch.nn.functional.pad(mask, (0, 5)))
+    out, _, found = batch_norm()(wider, k, torch.nn.functional.pad(mask, (0, 5)))
 
     torch.testing.assert_close(out[..., :L], expected, rtol=1e-12, atol=1e-12)
     assert not out[..., L:].any()
@@ -289,8 +290,8 @@ def test_padding_of_any_content_and_amount_changes_nothing_in_batch_norm():
 def test_a_sequence_of_padding_alone_leaves_the_statistics_of_the_others():
     k, y = torch.tensor(1.5, dtype=torch.float64), points(B, C, L).detach()
     mask = length_mask([6, 4, 0])
-    _, with_empty = batch_norm()(y, k, mask)
-    _, without = batch_norm()(y[:2], k, mask[:2])
+    *_, with_empty = batch_norm()(y, k, mask)
+    *_, without = batch_norm()(y[:2], k, mask[:2])
     torch.testing.assert_close(with_empty, without, rtol=1e-12, atol=1e-12)
 
 
@@ -313,11 +314,11 @@ def test_batch_norm_is_finite_on_degenerate_batches(where, masked, dtype):
     k = torch.tensor(0.5, dtype=dtype, requires_grad=True)
     norm = batch_norm().to(dtype)
 
-    out, statistics = norm(y, k, length_mask().to(dtype) if masked else None)
+    out, squared, statistics = norm(y, k, length_mask().to(dtype) if masked else None)
     gradients = torch.autograd.grad(out.sum(), [y, k, norm.beta, norm.gamma])
 
     norm.update_running_statistics_(*statistics, k)
-    for tensor in (out, *gradients, *statistics, norm.running_mean, norm.running_var):
+    for tensor in (out, squared, *gradients, *statistics, norm.running_mean, norm.running_var):
         assert tensor.isfinite().all()
 
 
@@ -325,8 +326,8 @@ def test_batch_norm_is_finite_on_degenerate_batches(where, masked, dtype):
 def test_batch_norm_in_float32_keeps_its_digits_when_the_batch_is_close_together(spread):
     y = 0.5 + spread * torch.randn(B, C, L, dtype=torch.float64)
     k, exact, single = torch.tensor(1.0, dtype=torch.float64), batch_norm(), batch_norm().float()
-    expected, _ = exact(y.float().double(), k)
-    found, _ = single(y.float(), k.float())
+    expected, *_ = exact(y.float().double(), k)
+    found, *_ = single(y.float(), k.float())
     assert (found - expected).abs().max() / expected.abs().max() < 2e-6 / spread
 
 
@@ -480,6 +481,6 @@ def test_asinh_exp_at_zero_is_zero():
 def test_centroid_of_a_batch_norm_matches_the_public_function():
     """Sequences of equal length: the two stages are two calls of `lorentz.centroid`."""
     k, y = torch.tensor(0.5, dtype=torch.float64), points(B, C, L).detach()
-    _, (mean, _) = batch_norm()(y, k)
+    *_, (mean, _) = batch_norm()(y, k)
     expected = centroid(centroid(y, k=k, dim=1, over=2), k=k, dim=1, over=0)
     torch.testing.assert_close(mean, expected, rtol=1e-12, atol=1e-12)

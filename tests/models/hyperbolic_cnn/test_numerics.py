@@ -121,6 +121,19 @@ def test_geometry_stays_in_float32_under_autocast(head):
     assert model.model.curvature.at(0).dtype == torch.float32
 
 
+def test_parts_and_classifier_are_the_same_under_autocast():
+    """What follows the convolutions and has none is not rounded to bfloat16 by autocast."""
+    model = tiny_model(torch.float32, head="parts", num_parts=4, embedding_dim=None).eval()
+    x, k = torch.rand(3, model.config.num_channels - 1, 9), torch.tensor(2.0)
+
+    def logits():
+        return model.classifier(model.model.pooler(x, None, k), k)
+
+    expected = logits()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(logits(), expected)
+
+
 def relative_difference(found, expected):
     """Root mean square of the difference over that of what is expected."""
     found, expected = found.double(), expected.double()

@@ -47,7 +47,7 @@ def length_mask(*lengths):
 @pytest.mark.parametrize("training", [True, False])
 def test_tangent_norm_is_a_batch_norm_between_geoopts_maps_of_the_origin(k, training):
     module, y = norm(TangentBatchNorm).train(training), points(B, C, L)
-    found, statistics = module(y, tensor(k))
+    found, squared, statistics = module(y, tensor(k))
 
     lorentz = geoopt.Lorentz(k=tensor(k))
     time = (k + (y * y).sum(1, keepdim=True)).sqrt()
@@ -59,6 +59,7 @@ def test_tangent_norm_is_a_batch_norm_between_geoopts_maps_of_the_origin(k, trai
     expected = lorentz.expmap0(v)[..., 1:].transpose(1, 2).relu()
 
     torch.testing.assert_close(found, expected, rtol=1e-8, atol=1e-8)
+    torch.testing.assert_close(squared, found.square().sum(1, keepdim=True))
     if training:
         module.update_running_statistics_(*statistics, tensor(k))
         torch.testing.assert_close(module.running_mean, twin.running_mean, rtol=1e-8, atol=1e-8)
@@ -72,7 +73,7 @@ def test_tangent_norm_becomes_the_euclidean_one_as_k_grows():
     module = norm(TangentBatchNorm)
     flat = EuclideanBatchNorm(C).double()
     flat.load_state_dict(module.state_dict())
-    expected, _ = flat(y, None, mask, residual)
+    expected, *_ = flat(y, None, mask, residual)
     errors = [
         (module(y, tensor(k), mask, residual)[0] - expected).abs().max().item()
         for k in (1e2, 1e4, 1e6)
@@ -85,7 +86,7 @@ def test_tangent_norm_becomes_the_euclidean_one_as_k_grows():
 def test_tangent_norm_has_the_gradients_of_finite_differences(k):
     module, mask = norm(TangentBatchNorm), length_mask(7, 4, 1)
     y, raw = points(B, C, L).requires_grad_(), tensor(k).requires_grad_()
-    assert torch.autograd.gradcheck(lambda y, k: module(y, k, mask)[0], (y, raw))
+    assert torch.autograd.gradcheck(lambda y, k: module(y, k, mask)[:2], (y, raw))
 
 
 @pytest.mark.parametrize("value", [0.0, 1e-12, 1e12])
@@ -93,7 +94,7 @@ def test_tangent_norm_has_the_gradients_of_finite_differences(k):
 def test_tangent_norm_is_finite_at_the_edges(value, dtype):
     module, k = norm(TangentBatchNorm).to(dtype), torch.ones((), dtype=dtype, requires_grad=True)
     y = torch.full((B, C, L), value, dtype=dtype, requires_grad=True)
-    out, _ = module(y, k)
+    out, *_ = module(y, k)
     out.sum().backward()
     for found in (out, y.grad, k.grad, module.weight.grad, module.bias.grad):
         assert found.isfinite().all()
@@ -102,7 +103,7 @@ def test_tangent_norm_is_finite_at_the_edges(value, dtype):
 def test_tangent_norm_reaches_no_further_than_the_radius():
     module, k = norm(TangentBatchNorm, max_radius=2.0), tensor(1.0)
     module.weight.data.fill_(100.0)
-    out, _ = module(points(B, C, L), k)
+    out, *_ = module(points(B, C, L), k)
     assert out.norm(dim=1).max() <= torch.sinh(tensor(2.0)) + 1e-9
 
 
