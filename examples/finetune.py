@@ -29,7 +29,7 @@ from typing import Any
 from datasets import DatasetDict
 from transformers import set_seed
 
-from hf_genomics.data.augmentation import ReverseComplementAugmentation
+from hf_genomics.data.augmentation import BaseMaskingAugmentation, ReverseComplementAugmentation
 from hf_genomics.data.collators import SequenceClassificationCollator, length_limit
 from hf_genomics.evaluation.classification import model_summary, score_splits, set_on_invalid
 from hf_genomics.evaluation.metrics import compute_classification_metrics
@@ -79,16 +79,18 @@ def prepare() -> tuple[GenomicsTrainer, DatasetDict, str | None, ModelArguments,
         training_args.metric_for_best_model, dataset["train"].features["label"]
     )
 
-    probability = data_args.reverse_complement_probability
-    if probability is None:
-        probability = recipe.reverse_complement_probability
+    flipped = data_args.reverse_complement_probability
+    if flipped is None:
+        flipped = recipe.reverse_complement_probability
+    masked = data_args.base_masking_probability
+    if masked is None:
+        masked = recipe.base_masking_probability
+    train = ReverseComplementAugmentation(dataset["train"], flipped, training_args.seed)
     trainer = GenomicsTrainer(
         model=model,
         args=training_args,
         recipe=recipe,
-        train_dataset=ReverseComplementAugmentation(
-            dataset["train"], probability, training_args.seed
-        ),
+        train_dataset=BaseMaskingAugmentation(train, masked, training_args.seed),
         eval_dataset=dataset["validation"],
         data_collator=SequenceClassificationCollator(
             tokenizer, limit, truncation=data_args.truncation

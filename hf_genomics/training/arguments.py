@@ -170,6 +170,12 @@ class DataArguments:
             "help": "Share of training sequences read from the other strand. Default: the recipe's."
         },
     )
+    base_masking_probability: float | None = field(
+        default=None,
+        metadata={
+            "help": "Share of the bases of training sequences read as N. Default: the recipe's."
+        },
+    )
     cache_dir: str | None = field(
         default=None, metadata={"help": "Where data and models of the Hub are kept."}
     )

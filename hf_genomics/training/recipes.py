@@ -37,6 +37,7 @@ class Recipe:
         early_stopping_patience: stop after so many epochs without a better validation MCC, those of
             the warm-up not counted; None for never.
         reverse_complement_probability: share of training sequences read from the other strand.
+        base_masking_probability: share of the bases of training sequences read as N.
         averaging_decay: of the average over steps that is validated and kept in place of the last
             weights (see `WeightAverage`), below 1; 0 for none.
     """
@@ -60,6 +61,7 @@ class Recipe:
     label_smoothing: float = 0.0
     early_stopping_patience: int | None = None
     reverse_complement_probability: float = 0.0
+    base_masking_probability: float = 0.0
     averaging_decay: float = 0.0
 
     def __post_init__(self) -> None:
