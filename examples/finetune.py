@@ -79,18 +79,16 @@ def prepare() -> tuple[GenomicsTrainer, DatasetDict, str | None, ModelArguments,
         training_args.metric_for_best_model, dataset["train"].features["label"]
     )
 
-    flipped = data_args.reverse_complement_probability
-    if flipped is None:
-        flipped = recipe.reverse_complement_probability
-    masked = data_args.base_masking_probability
-    if masked is None:
-        masked = recipe.base_masking_probability
-    train = ReverseComplementAugmentation(dataset["train"], flipped, training_args.seed)
+    train = ReverseComplementAugmentation(
+        dataset["train"], recipe.reverse_complement_probability, training_args.seed
+    )
     trainer = GenomicsTrainer(
         model=model,
         args=training_args,
         recipe=recipe,
-        train_dataset=BaseMaskingAugmentation(train, masked, training_args.seed),
+        train_dataset=BaseMaskingAugmentation(
+            train, recipe.base_masking_probability, training_args.seed
+        ),
         eval_dataset=dataset["validation"],
         data_collator=SequenceClassificationCollator(
             tokenizer, limit, truncation=data_args.truncation

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
@@ -64,6 +65,13 @@ class ModelArguments:
         metadata={
             "help": "Validate and keep the moving average of the weights with this decay, about "
             "1 / (1 - decay) steps; 0 for the last weights. Default: the recipe's."
+        },
+    )
+    curvature_learning_rate: float | None = field(
+        default=None,
+        metadata={
+            "help": "Learning rate of the logarithm of a hyperbolic model's curvature, at its "
+            "highest. Default: the recipe's."
         },
     )
     trust_remote_code: bool = field(
@@ -273,12 +281,20 @@ def parse_arguments(
         if patience < 0:
             parser.error(f"--early_stopping_patience is {patience}; give 0 (never) or more")
         recipe = dataclasses.replace(recipe, early_stopping_patience=patience or None)
-    if model.averaging_decay is not None:
-        if not 0 <= model.averaging_decay < 1:
-            parser.error(
-                f"--averaging_decay is {model.averaging_decay}; give 0 (none) or a number below 1"
-            )
-        recipe = dataclasses.replace(recipe, averaging_decay=model.averaging_decay)
+    if model.averaging_decay is not None and not 0 <= model.averaging_decay < 1:
+        parser.error(
+            f"--averaging_decay is {model.averaging_decay}; give 0 (none) or a number below 1"
+        )
+    rate = model.curvature_learning_rate
+    if rate is not None and not 0 <= rate < math.inf:
+        parser.error(f"--curvature_learning_rate is {rate}; give 0 (fixed) or a positive number")
+    given = {
+        "averaging_decay": model.averaging_decay,
+        "curvature_learning_rate": rate,
+        "reverse_complement_probability": data.reverse_complement_probability,
+        "base_masking_probability": data.base_masking_probability,
+    }
+    recipe = dataclasses.replace(recipe, **{k: v for k, v in given.items() if v is not None})
     require_one_group(training)
     return model, data, training, recipe
 

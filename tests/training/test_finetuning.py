@@ -80,10 +80,17 @@ def test_a_new_model_by_a_preset_and_what_differs_from_it():
     assert tokenizer.model_max_length == int(1e30)
 
 
-@pytest.mark.parametrize(("flag", "decay"), [("0.9", 0.9), ("0", 0.0)])
-def test_the_average_of_weights_can_be_chosen(flag, decay):
-    recipe = parse_arguments([*COMMAND, "--averaging_decay", flag])[3]
-    assert recipe.averaging_decay == decay
+@pytest.mark.parametrize("value", [0.5, 0.0])
+@pytest.mark.parametrize(
+    "option",
+    [
+        *("averaging_decay", "curvature_learning_rate"),
+        *("reverse_complement_probability", "base_masking_probability"),
+    ],
+)
+def test_numbers_of_the_recipe_can_be_chosen(option, value):
+    assert getattr(parse_arguments(COMMAND)[3], option) == getattr(MODERN, option)
+    assert getattr(parse_arguments([*COMMAND, f"--{option}", str(value)])[3], option) == value
 
 
 @pytest.mark.parametrize(
@@ -135,7 +142,7 @@ COMMAND = ["--model_type", "hyperbolic_cnn", "--dataset_name", "data", "--output
 
 def test_a_recipe_sets_defaults_and_flags_win():
     _, _, training, recipe = parse_arguments([*COMMAND, "--recipe", "paper"])
-    assert recipe is PAPER
+    assert recipe == PAPER
     assert training.learning_rate == PAPER.learning_rate
     assert training.num_train_epochs == PAPER.num_train_epochs
     _, _, training, _ = parse_arguments(
@@ -163,6 +170,8 @@ def test_the_patience_of_early_stopping_wins_over_the_recipe(flag, patience):
             "group_by_length needs the number of tokens of each row, but",
         ),
         ([*COMMAND, "--averaging_decay", "1"], "is 1.0; give 0 .none. or a number below 1"),
+        ([*COMMAND, "--curvature_learning_rate", "-1"], "is -1.0; give 0 .fixed. or a positive"),
+        ([*COMMAND, "--curvature_learning_rate", "inf"], "is inf; give 0 .fixed. or a positive"),
         ([*COMMAND, "--early_stopping_patience", "-1"], "is -1; give 0 .never. or more"),
         ([*COMMAND, "--problem_type", "classes"], "invalid choice: 'classes'"),
         ([*COMMAND, "--on_invalid", "x"], "invalid choice: 'x'"),
