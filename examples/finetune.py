@@ -29,7 +29,7 @@ from typing import Any
 from datasets import DatasetDict
 from transformers import set_seed
 
-from hf_genomics.data.augmentation import BaseMaskingAugmentation, ReverseComplementAugmentation
+from hf_genomics.data.augmentation import SequenceAugmentation
 from hf_genomics.data.collators import SequenceClassificationCollator, length_limit
 from hf_genomics.evaluation.classification import model_summary, score_splits, set_on_invalid
 from hf_genomics.evaluation.metrics import compute_classification_metrics
@@ -79,15 +79,15 @@ def prepare() -> tuple[GenomicsTrainer, DatasetDict, str | None, ModelArguments,
         training_args.metric_for_best_model, dataset["train"].features["label"]
     )
 
-    train = ReverseComplementAugmentation(
-        dataset["train"], recipe.reverse_complement_probability, training_args.seed
-    )
     trainer = GenomicsTrainer(
         model=model,
         args=training_args,
         recipe=recipe,
-        train_dataset=BaseMaskingAugmentation(
-            train, recipe.base_masking_probability, training_args.seed
+        train_dataset=SequenceAugmentation(
+            dataset["train"],
+            training_args.seed,
+            reverse_complement_probability=recipe.reverse_complement_probability,
+            base_masking_probability=recipe.base_masking_probability,
         ),
         eval_dataset=dataset["validation"],
         data_collator=SequenceClassificationCollator(

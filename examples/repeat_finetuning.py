@@ -132,8 +132,9 @@ def is_done(run: Run, root: Path) -> bool:
     return (run.folder(root) / "all_results.json").exists()
 
 
-# What a report keeps of a run; the rest of all_results.json names files of this machine.
+# What a report keeps of a run, beside its scores.
 KEPT = (
+    "command",
     "seed",
     "steps",
     "epochs",
@@ -160,7 +161,7 @@ def read(run: Run, root: Path) -> dict:
         "config": run.config,
         "recipe": run.recipe,
         "commit": results.get("commit") or "unknown",
-        **{name: results[name] for name in KEPT if name in results},
+        **shorten_paths({name: results[name] for name in KEPT if name in results}),
         **scores,
     }
 

@@ -22,6 +22,8 @@ def found(page: str) -> list[tuple[str, str, str]]:
 def copy_of_measured(folder: Path) -> Path:
     for measured in ("docs/results", "benches/results"):
         shutil.copytree(ROOT / measured, folder / measured)
+    for page in report.PAGES:
+        shutil.copy(ROOT / page, folder / page)
     return folder
 
 

@@ -22,6 +22,22 @@ SOME = np.array([1] * 40 + [0] * 10 + [1] * 20 + [0] * 30)
 SOME_MCC = 6**-0.5
 
 
+def test_a_run_of_the_league_is_the_same_one_in_the_ablations():
+    def key(run):
+        return tuple(
+            run[part] for part in ("model", "config_overrides", "recipe", "config", "seed")
+        )
+
+    documents = {file.name: json.loads(file.read_text())["runs"] for file in LEAGUE}
+    ablations = {name for name in documents if name.startswith("ablation")}
+    league = {key(run): run for name in documents.keys() - ablations for run in documents[name]}
+    again = [run for name in ablations for run in documents[name] if key(run) in league]
+    assert len(again) > 40
+    for run in again:
+        for part in ("commit", "test_predictions", "validation_matthews_correlation"):
+            assert run[part] == league[key(run)][part], (key(run), part)
+
+
 def run(model, config, seed, predicted=SOME, labels=LABELS, **more):
     score = matthews_correlation(labels, predicted)
     return {

@@ -24,7 +24,10 @@ import report_vqdna
 from report_tables import Table, as_table
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("docs/results/README.md", "docs/results/speed.md", "docs/results/geometry.md")
+PAGES = (
+    *("docs/results/README.md", "docs/results/speed.md", "docs/results/geometry.md"),
+    "docs/hyperbolic_cnn.md",
+)
 BLOCK = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 TABLES: dict[str, Table] = {

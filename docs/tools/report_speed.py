@@ -11,6 +11,8 @@ from pathlib import Path
 import report_scaling
 from report_tables import Rows, Table, bench, numbers
 
+LENGTHS = (200, 1000)  # of the sequences of the hyperbolic CNN's steps
+
 
 def milliseconds(timing: dict[str, float]) -> str:
     """A median, in a unit that keeps it short."""
@@ -40,7 +42,7 @@ def speed(root: Path) -> Rows:
             "the generic tokenizer's code",
             ratio,
         )
-    for preset, length in product(("paper", "residual"), (200, 1000)):
+    for preset, length in product(("paper", "residual"), LENGTHS):
         times = hyperbolic[f"{preset}, cpu, eager, fp32, L={length}"]
         for name, ratio in times["time over Euclidean"].items():
             if name != "Euclidean":
@@ -65,11 +67,32 @@ def speed(root: Path) -> Rows:
     return rows
 
 
+def hyperbolic_steps(preset: str) -> Table:
+    """A training step of the hyperbolic CNNs of a preset, their twin and its products alone."""
+
+    def table(root: Path) -> Rows:
+        rows = [
+            [
+                *("length", "network", "ms", "over the twin", "over the products alone"),
+                "saved for backward, over the twin",
+            ]
+        ]
+        for length in LENGTHS:
+            times = bench(root, "hyperbolic_cnn")[f"{preset}, cpu, eager, fp32, L={length}"]
+            ratios = ("time over Euclidean", "time over products alone", "saved over Euclidean")
+            for name in times["time over Euclidean"]:
+                cells = [f"{times[ratio][name]:.2f}" for ratio in ratios]
+                rows.append([f"{length:,}", name, f"{times[name]['median_ms']:,.0f}", *cells])
+        return rows
+
+    return table
+
+
 def memory(root: Path) -> Rows:
     """Peaks beside a twin, or beside a shorter input."""
     hyperbolic, phylogpn = bench(root, "hyperbolic_cnn"), bench(root, "phylogpn")
     rows = [["what", "MiB", "beside it", ""]]
-    for preset, length in product(("paper", "residual"), (200, 1000)):
+    for preset, length in product(("paper", "residual"), LENGTHS):
         saved = hyperbolic[f"{preset}, cpu, eager, fp32, L={length}"]["saved for backward, MiB"]
         for name in [name for name in saved if name != "Euclidean"]:
             what = f"hyperbolic CNN, {name}: kept for backward, 100 x {length:,} bases"
@@ -146,6 +169,8 @@ def machines(root: Path) -> Rows:
 
 
 TABLES: dict[str, Table] = {
+    "hyperbolic_steps_paper": hyperbolic_steps("paper"),
+    "hyperbolic_steps_residual": hyperbolic_steps("residual"),
     "speed": speed,
     "memory": memory,
     "throughput": throughput,

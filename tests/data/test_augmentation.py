@@ -4,15 +4,17 @@ import numpy as np
 import pytest
 from datasets import Dataset
 
-from hf_genomics.data.augmentation import BaseMaskingAugmentation, ReverseComplementAugmentation
+from hf_genomics.data.augmentation import SequenceAugmentation
 from hf_genomics.data.sequence import reverse_complement
 
 SEQUENCES = [f"A{'C' * i}GG" for i in range(400)]
 
 
-def augmented(probability, seed=0):
+def augmented(flip=0.0, seed=0, mask=0.0):
     dataset = Dataset.from_dict({"sequence": SEQUENCES, "label": [0] * len(SEQUENCES)})
-    return ReverseComplementAugmentation(dataset, probability, seed)
+    return SequenceAugmentation(
+        dataset, seed, reverse_complement_probability=flip, base_masking_probability=mask
+    )
 
 
 def flips(dataset, indices):
@@ -51,17 +53,11 @@ def test_the_share_of_flips_is_the_probability():
 
 
 @pytest.mark.parametrize("probability", [-0.1, 1.5])
-def test_a_probability_is_between_zero_and_one(probability):
-    with pytest.raises(ValueError, match=f"probability is {probability}; give one from 0 to 1"):
-        augmented(probability)
-    with pytest.raises(ValueError, match=f"base-masking probability is {probability}; give one"):
-        masked(probability)
-
-
-def masked(probability, seed=0, dataset=None):
-    return BaseMaskingAugmentation(
-        augmented(0.0) if dataset is None else dataset, probability, seed
-    )
+@pytest.mark.parametrize("option", ["reverse_complement_probability", "base_masking_probability"])
+def test_a_probability_is_between_zero_and_one(option, probability):
+    dataset = Dataset.from_dict({"sequence": SEQUENCES})
+    with pytest.raises(ValueError, match=f"{option} is {probability}; give one from 0 to 1"):
+        SequenceAugmentation(dataset, 0, **{option: probability})
 
 
 def masks(dataset, indices):
@@ -76,21 +72,23 @@ def masks(dataset, indices):
 
 
 def test_no_base_or_every_base_is_masked():
-    assert masked(0.0).__getitems__([3, 7]) == augmented(0.0).__getitems__([3, 7])
-    assert masked(1.0)[3] == {"sequence": "N" * len(SEQUENCES[3]), "label": 0}
-    assert len(masked(0.5)) == 400
+    assert augmented(mask=0.0).__getitems__([3, 7]) == augmented(0.0).__getitems__([3, 7])
+    assert augmented(mask=1.0)[3] == {"sequence": "N" * len(SEQUENCES[3]), "label": 0}
+    assert len(augmented(mask=0.5)) == 400
 
 
 def test_the_share_of_masked_bases_is_the_probability():
     order = np.random.default_rng(0).permutation(400).reshape(-1, 20)
-    hidden = np.concatenate([one for batch in order for one in masks(masked(0.1), batch.tolist())])
+    hidden = np.concatenate(
+        [one for batch in order for one in masks(augmented(mask=0.1), batch.tolist())]
+    )
     assert abs(hidden.mean() - 0.1) < 4 * (0.1 * 0.9 / len(hidden)) ** 0.5  # four standard errors
 
 
 def test_the_same_batch_is_always_masked_alike_and_another_differently():
-    first = masks(masked(0.5), [250, 3, 9])
+    first = masks(augmented(mask=0.5), [250, 3, 9])
     again, other, seeded = (
-        masks(masked(0.5, seed), rows)
+        masks(augmented(seed=seed, mask=0.5), rows)
         for seed, rows in ((0, [250, 3, 9]), (0, [250, 3]), (1, [250]))
     )
     assert all(map(np.array_equal, first, again))
@@ -99,18 +97,18 @@ def test_the_same_batch_is_always_masked_alike_and_another_differently():
 
 
 def test_rows_of_a_batch_are_masked_apart():
-    one, two = masks(masked(0.5), [398, 399])
+    one, two = masks(augmented(mask=0.5), [398, 399])
     assert not np.array_equal(one[:300], two[:300])
 
 
 def test_flips_and_masks_are_drawn_apart():
     flipped = np.array(flips(augmented(0.5), range(400)))
-    hidden = np.concatenate(masks(masked(0.5), range(400)))[:400]
+    hidden = np.concatenate(masks(augmented(mask=0.5), range(400)))[:400]
     assert abs((flipped == hidden).mean() - 0.5) < 4 * (0.25 / 400) ** 0.5  # four standard errors
 
 
 def test_bases_are_masked_on_the_strand_that_is_read():
-    rows = masked(0.5, dataset=augmented(0.5)).__getitems__(range(400))
+    rows = augmented(0.5, mask=0.5).__getitems__(range(400))
     for row, flip, sequence in zip(rows, flips(augmented(0.5), range(400)), SEQUENCES, strict=True):
         strand = reverse_complement(sequence) if flip else sequence
         assert all(a in (b, "N") for a, b in zip(row["sequence"], strand, strict=True))

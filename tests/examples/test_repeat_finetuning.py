@@ -21,7 +21,7 @@ def finished_run(root, model, seed, *, labels=LABELS, predictions=True):
     folder.mkdir(parents=True)
     predicted = np.where(np.arange(len(labels)) % 4 == seed, 1 - labels, labels)
     results = {"seed": seed, "steps": 10, "train_seconds": 1.5, "hardware": "a machine"}
-    results["commit"] = "abc"
+    results |= {"commit": "abc", "command": f"python finetune.py --output_dir {root}"}
     results["test_matthews_correlation"] = matthews_correlation(predicted, labels)
     (folder / "all_results.json").write_text(json.dumps(results))
     if predictions:
@@ -53,6 +53,7 @@ def test_predicted_classes_give_the_scores_again(report, tmp_path):
         score = matthews_correlation(unpacked(run["test_predictions"]), labels)
         assert score == run["test_matthews_correlation"] < 1
         assert run["commit"] == "abc"  # the run's own word for the code that ran
+        assert run["command"] == "python finetune.py --output_dir path/to/runs"
     assert document["hardware"] == "a machine"
     assert "--output_dir path/to/runs" in document["command"]  # and no folder of this machine
     assert str(tmp_path) not in document["command"]
