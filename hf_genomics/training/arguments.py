@@ -41,9 +41,9 @@ class ModelArguments:
     config_overrides: str = field(
         default="",
         metadata={
-            "help": "With --model_type: fields of its configuration (of the preset, if one is "
-            "named) that are to differ, as "
-            "geometry=euclidean,num_layers=3,reverse_complement=none."
+            "help": "Fields of the configuration (of the preset, if one is named) that are to "
+            "differ, as geometry=euclidean,num_layers=3,reverse_complement=none. Of a trained "
+            "model only those that change no weights, as token_padding=same of PhyloGPN."
         },
     )
     recipe: str = field(
@@ -260,9 +260,8 @@ def parse_arguments(
     model, data, training = parser.parse_args_into_dataclasses([*command])
     if (model.model_name_or_path is None) == (model.model_type is None):
         parser.error("give one of --model_name_or_path and --model_type")
-    for flag, given in (("preset", model.preset), ("config_overrides", model.config_overrides)):
-        if given and model.model_type is None:
-            parser.error(f"--{flag} needs --model_type; a trained model keeps its own shape")
+    if model.preset and model.model_type is None:
+        parser.error("--preset needs --model_type; a trained model keeps its own shape")
     if model.lora and not training.do_train:
         parser.error("--lora is a way to train; leave it out with --do_train false")
     if (data.dataset_name is None) == (data.train_file is None):

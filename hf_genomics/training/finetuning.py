@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from datasets import ClassLabel, DatasetDict, List
 from transformers import (
     AutoConfig,
@@ -38,7 +39,7 @@ def build_model(
     """The model and tokenizer that the arguments name, with a head for the labels of `dataset`.
 
     Args:
-        args: Name of a trained model, or type, preset and overrides of a new one.
+        args: Name of a trained model, or type and preset of a new one; overrides of either.
         dataset: Splits with the columns `sequence` and `label`.
         max_length: See `new_model`.
         cache_dir: Where models of the Hub are kept.
@@ -53,6 +54,7 @@ def build_model(
     return pretrained_model(
         str(args.model_name_or_path),
         dataset,
+        args.config_overrides,
         trust_remote_code=args.trust_remote_code,
         ignore_mismatched_sizes=args.ignore_mismatched_sizes,
         cache_dir=cache_dir,
@@ -114,6 +116,7 @@ def new_model(
 def pretrained_model(
     name_or_path: str,
     dataset: DatasetDict,
+    config_overrides: str = "",
     *,
     trust_remote_code: bool = False,
     ignore_mismatched_sizes: bool = False,
@@ -124,14 +127,29 @@ def pretrained_model(
     A head that was trained for these labels keeps its weights and its numbering of the classes:
     pass the data through `with_labels_of` before training.
 
+    Args:
+        name_or_path: Folder or Hub id.
+        dataset: Splits with the columns `sequence` and `label`.
+        config_overrides: Fields of the configuration that are to differ, see
+            `parse_config_overrides`; only those that leave every weight its name and shape.
+        trust_remote_code: Run the code that comes with the model.
+        ignore_mismatched_sizes: Start a new head where the model has one for other labels.
+        cache_dir: Where models of the Hub are kept.
+
     Raises:
-        ValueError: There is no such folder; or the checkpoint has other labels than the data (see
-            `matching_settings`) and `ignore_mismatched_sizes` is False.
+        ValueError: There is no such folder; the checkpoint has other labels than the data (see
+            `matching_settings`) and `ignore_mismatched_sizes` is False; or an override is no field
+            or does not fit the weights.
+        StrictDataclassError: An override has a value that the configuration refuses.
     """
     require_model(name_or_path)
     feature = _label_feature(dataset)
     options: dict[str, Any] = {"trust_remote_code": trust_remote_code, "cache_dir": cache_dir}
     config = AutoConfig.from_pretrained(name_or_path, **options)
+    overrides = parse_config_overrides(config_overrides, type(config))
+    if overrides:
+        changed = type(config).from_dict(config.to_dict() | overrides)  # which checks its fields
+        require_same_weights(config, changed, trust_remote_code=trust_remote_code)
     classifies = any("SequenceClassification" in name for name in config.architectures or [])
     labels, new_head = label_settings(feature), False
     if classifies:
@@ -142,11 +160,47 @@ def pretrained_model(
                 raise
             new_head = True
     model = AutoModelForSequenceClassification.from_pretrained(
-        name_or_path, ignore_mismatched_sizes=ignore_mismatched_sizes, **labels, **options
+        name_or_path,
+        ignore_mismatched_sizes=ignore_mismatched_sizes,
+        **overrides,
+        **labels,
+        **options,
     )
     if new_head:
         restart_head(model)
     return model, AutoTokenizer.from_pretrained(name_or_path, **options)
+
+
+def require_same_weights(
+    config: PreTrainedConfig, changed: PreTrainedConfig, *, trust_remote_code: bool = False
+) -> None:
+    """Refuses a changed configuration whose network would not have the weights of the trained one.
+
+    Transformers would give the weights that it does not find random values.
+
+    Raises:
+        ValueError: Names a weight that is in one network only, or has another shape.
+    """
+    with torch.device("meta"):  # names and shapes, without memory for the numbers
+        before, after = (
+            {
+                name: tuple(weight.shape)
+                for name, weight in AutoModelForSequenceClassification.from_config(
+                    one, trust_remote_code=trust_remote_code
+                )
+                .state_dict()
+                .items()
+            }
+            for one in (config, changed)
+        )
+    different = sorted(name for name in before | after if before.get(name) != after.get(name))
+    if different:
+        name = different[0]
+        raise ValueError(
+            f"--config_overrides would give {len(different)} weights of the trained model another "
+            f"shape, {name} for one: {before.get(name, 'none')} became {after.get(name, 'none')}. "
+            "Leave out what decides weights, or train a new model with --model_type."
+        )
 
 
 def data_summary(dataset: DatasetDict, config: PreTrainedConfig) -> str:

@@ -3,9 +3,17 @@
 import re
 
 import pytest
+import torch
 from datasets import ClassLabel, Dataset, DatasetDict, Features, List, Value
+from huggingface_hub.errors import StrictDataclassError
 
-from hf_genomics import DNATokenizer, HyperbolicCNNConfig, HyperbolicCNNForSequenceClassification
+from hf_genomics import (
+    DNATokenizer,
+    HyperbolicCNNConfig,
+    HyperbolicCNNForSequenceClassification,
+    PhyloGPNConfig,
+    PhyloGPNForMaskedLM,
+)
 from hf_genomics.training.arguments import ModelArguments, parse_arguments
 from hf_genomics.training.checkpoint_labels import label_settings
 from hf_genomics.training.finetuning import build_model, data_summary, selection_metric
@@ -122,6 +130,44 @@ def test_a_model_of_a_missing_folder(tmp_path):
         build_model(args, dataset_of(CLASSES, 1), None)
 
 
+def saved_phylogpn(folder):
+    torch.manual_seed(0)
+    config = PhyloGPNConfig(outer_dim=8, inner_dim=4, stack_size=2, num_stacks=2)
+    model = PhyloGPNForMaskedLM(config)
+    model.save_pretrained(folder)
+    DNATokenizer().save_pretrained(folder)
+    return model
+
+
+def test_a_trained_model_may_differ_in_what_decides_no_weight(tmp_path):
+    trained = saved_phylogpn(tmp_path)
+    args = ModelArguments(
+        model_name_or_path=str(tmp_path), config_overrides="token_padding=same,fill_token_id=5"
+    )
+    model, tokenizer = build_model(args, dataset_of(CLASSES, 1), None)
+    assert (model.config.token_padding, model.config.fill_token_id) == ("same", 5)
+    for weight, original in zip(model.model.parameters(), trained.model.parameters(), strict=False):
+        torch.testing.assert_close(weight, original, rtol=0, atol=0)
+    short = tokenizer("ACGTACGT", return_tensors="pt")  # the trained one reads 49 bases or more
+    assert model(**short).logits.shape == (1, 3)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ("outer_dim=12", "another shape, classifier.weight for one: .2, 8. became .2, 12."),
+        ("num_stacks=3", "30 weights of .*blocks.4.*: none became .2, 4."),
+        ("token_padding=reflect", "token_padding must be one of .*same.*, got .reflect."),
+        ("token_paddin=same", "no field 'token_paddin'; did you mean token_padding"),
+    ],
+)
+def test_overrides_that_do_not_fit_a_trained_model_are_refused(tmp_path, overrides, message):
+    saved_phylogpn(tmp_path)
+    args = ModelArguments(model_name_or_path=str(tmp_path), config_overrides=overrides)
+    with pytest.raises((ValueError, StrictDataclassError), match=message):
+        build_model(args, dataset_of(CLASSES, 1), None)
+
+
 def test_one_line_says_what_is_trained_on_what():
     config = HyperbolicCNNConfig(id2label={0: "none", 1: "TATA"})
     classes = dataset_of(ClassLabel(names=["none", "TATA"]), 1)
@@ -178,10 +224,6 @@ def test_the_patience_of_early_stopping_wins_over_the_recipe(flag, patience):
         (COMMAND[2:], "give one of --model_name_or_path and --model_type"),
         ([*COMMAND, "--model_name_or_path", "x"], "give one of --model_name_or_path and"),
         (COMMAND[:2], "give one of --dataset_name and --train_file"),
-        (
-            ["--model_name_or_path", "x", "--config_overrides", "a=1", *COMMAND[2:]],
-            "--config_overrides needs --model_type",
-        ),
         (
             ["--model_name_or_path", "x", "--preset", "residual", *COMMAND[2:]],
             "--preset needs --model_type",
