@@ -38,5 +38,18 @@ def test_rates_are_in_order_and_the_best_mean_over_all_sets_is_bold(tmp_path):
     ]
 
 
+def test_files_of_one_rate_are_read_together_and_a_mean_is_over_the_sets_a_model_was_tried_on(
+    tmp_path,
+):
+    write(tmp_path, "1e-3", run("A", "x", 0.2), run("A", "y", 0.4))
+    write(tmp_path, "1e-3_pretrained", run("B", "y", 0.5))
+    write(tmp_path, "2e-3_pretrained", run("B", "y", 0.7))
+    assert report_learning_rates.learning_rates(tmp_path)[1:] == [
+        ["A", "1e-3", "20.0", "40.0", "30.0", "1"],
+        ["B", "1e-3", "-", "50.0", "50.0", "1"],
+        ["B", "2e-3", "-", "70.0", "**70.0**", "1"],
+    ]
+
+
 def test_without_runs_the_table_says_so(tmp_path):
     assert report_learning_rates.learning_rates(tmp_path)[1][0] == NO_RUN

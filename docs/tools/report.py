@@ -19,6 +19,7 @@ import report_gue
 import report_league
 import report_learning_rates
 import report_phylogpn
+import report_pretraining
 import report_speed
 import report_vqdna
 from report_tables import Table, as_table
@@ -35,6 +36,7 @@ TABLES: dict[str, Table] = {
     **report_league.TABLES,
     **report_learning_rates.TABLES,
     **report_gue.TABLES,
+    **report_pretraining.TABLES,
     **report_phylogpn.TABLES,
     **report_speed.TABLES,
     **report_geometry.TABLES,

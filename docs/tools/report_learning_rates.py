@@ -1,6 +1,6 @@
 """The search for the learning rate of the league: validation scores by model, rate and data set.
 
-The runs are docs/results/learning_rates/RATE.json, each written by
+The runs are docs/results/learning_rates/RATE.json and RATE_*.json, each written by
 `examples/repeat_finetuning.py --report ... -- --learning_rate RATE`.
 """
 
@@ -15,9 +15,14 @@ from report_tables import Rows, Table
 
 
 def learning_rates(root: Path) -> Rows:
-    """Validation MCC x 100, the best of a model's means in bold; test scores are not looked at."""
-    files = (root / "docs" / "results" / "learning_rates").glob("*.json")
-    by_rate = {file.stem: Runs.of([file]) for file in sorted(files, key=lambda f: float(f.stem))}
+    """Validation MCC x 100, the best of a model's means in bold; test scores are not looked at.
+
+    A mean is over the sets on which a model was tried, and of those rates that were tried on all.
+    """
+    files: dict[str, list[Path]] = {}
+    for file in sorted((root / "docs" / "results" / "learning_rates").glob("*.json")):
+        files.setdefault(file.stem.split("_")[0], []).append(file)
+    by_rate = {rate: Runs.of(files[rate]) for rate in sorted(files, key=float)}
     sets = sorted({run["config"] for runs in by_rate.values() for run in runs.rows})
     rows = [["model", "learning rate", *sets, "mean", "seeds"]]
     for model in in_order(
@@ -28,10 +33,11 @@ def learning_rates(root: Path) -> Rows:
             for rate, runs in by_rate.items()
             if model in runs.models()
         }
+        tried = [i for i in range(len(sets)) if any(of[i] for of in scores.values())]
         means = {
-            rate: statistics.mean(map(statistics.mean, of))
+            rate: statistics.mean(statistics.mean(of[i]) for i in tried)
             for rate, of in scores.items()
-            if all(of)
+            if all(of[i] for i in tried)
         }
         best = max(means, key=means.__getitem__) if len(means) > 1 else None
         for rate, of in scores.items():
