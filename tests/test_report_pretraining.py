@@ -15,7 +15,7 @@ def write(root, name, **measured):
         "steps": 4000,
         "train_seconds": 90,
         "seed": 7,
-        "commit": "0123456789abcdef",
+        "commit": "0123456789" * 4 + "+",
     }
     path.write_text(json.dumps(record | measured))
 
@@ -26,7 +26,7 @@ def test_a_record_is_a_row(tmp_path):
     _, first, second = report_pretraining.pretraining(tmp_path)
     assert first == [
         *("[a.json](pretraining/a.json)", "`a=1`", "12,345", "4,000 (3,000)", "2"),
-        *("log-likelihood -13.445 a site", "7", "`0123456`"),
+        *("log-likelihood -13.445 a site", "7", "`0123456+`"),
     ]
     assert second[3:6] == ["4,000", "2", "1.235 nats a masked nucleotide"]
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from report_tables import Rows, Table, numbers, read
+from report_tables import Rows, Table, numbers, read, short_commit
 
 MODELS = {"S": "HCNN-S", "M": "HCNN-M", "Euclidean": "Euclidean"}
 HYPERBOLIC = ("S", "M")
@@ -140,9 +140,11 @@ def geometry_runs(root: Path) -> Rows:
     for of in found["origins"]:
         what = f"{of['runs']} runs, {of['train_seconds'] / 60:.0f} minutes of training"
         command, cut, _ = of["command"].partition(" --conditions")  # as long as their names
-        rows.append([what, of["commit"][:7], f"`{command}{cut and ' ...'}`", of["hardware"]])
+        rows.append(
+            [what, short_commit(of["commit"]), f"`{command}{cut and ' ...'}`", of["hardware"]]
+        )
     for what, of in (("summary", found), ("calibration", calibration), ("figure", figure)):
-        rows.append([what, of["commit"][:7], f"`{of['command']}`", of["hardware"]])
+        rows.append([what, short_commit(of["commit"]), f"`{of['command']}`", of["hardware"]])
     return rows
 
 

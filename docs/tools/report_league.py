@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from league_scores import TEST, VALIDATION, Floats, Runs, interval
-from report_tables import Rows, Table, read
+from report_tables import Rows, Table, read, short_commit
 
 from hf_genomics.evaluation.bootstrap import Estimate
 
@@ -222,7 +222,7 @@ def league_runs(root: Path) -> Rows:
                 f"[{file.name}](league/{file.name})",
                 ", ".join(runs.models()),
                 str(len(runs.rows)),
-                _distinct(run["commit"][:7] + run["commit"][40:] for run in runs.rows),
+                _distinct(short_commit(run["commit"]) for run in runs.rows),
                 _distinct(run.get("hardware", "") for run in runs.rows),
                 _distinct(run.get("versions", {}).get("torch", "") for run in runs.rows),
             ]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from report_tables import Rows, Table, numbers, read
+from report_tables import Rows, Table, numbers, read, short_commit
 
 from hf_genomics.models.phylogpn import PhyloGPNConfig
 from hf_genomics.training.phylogpn_arguments import DEFAULTS
@@ -70,7 +70,7 @@ def training(root: Path) -> Rows:
     add("`--other_references`", lambda run, _: str(run["data_arguments"]["other_references"]))
     add("seed", lambda run, _: str(run["seed"]))
     add("minutes", lambda run, _: numbers([run["train_seconds"] / 60], 0))
-    add("commit at the end", lambda run, _: f"`{run['commit'][:7]}`")
+    add("commit at the end", lambda run, _: f"`{short_commit(run['commit'])}`")
     return rows
 
 

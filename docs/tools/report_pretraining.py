@@ -5,11 +5,10 @@ The records are docs/results/pretraining/*.json, each the `all_results.json` of 
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from report_tables import Rows, Table
+from report_tables import Rows, Table, read, short_commit
 
 # What a record says of rows that were not trained on, and how it is shown; the first one counts.
 HELD_OUT = {
@@ -28,7 +27,7 @@ def pretraining(root: Path) -> Rows:
         ]
     ]
     for file in sorted((root / "docs" / "results" / "pretraining").glob("*.json")):
-        record = json.loads(file.read_text(encoding="utf-8"))
+        record = read(root, f"pretraining/{file.stem}")
         best = f" ({record['best_step']:,})" if "best_step" in record else ""
         rows.append(
             [
@@ -39,7 +38,7 @@ def pretraining(root: Path) -> Rows:
                 f"{record['train_seconds'] / 60:.0f}",
                 held_out(record),
                 str(record["seed"]),
-                f"`{record['commit'][:7]}`",
+                f"`{short_commit(record['commit'])}`",
             ]
         )
     return rows

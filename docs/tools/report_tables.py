@@ -28,6 +28,11 @@ def as_table(rows: Rows) -> str:
     return "".join("| " + " | ".join(cells) + " |\n" for cells in lines)
 
 
+def short_commit(commit: str) -> str:
+    """Seven digits, and the mark of a working tree that had changes."""
+    return commit[:7] + commit[40:]
+
+
 def numbers(values: Iterable[float], digits: int = 1) -> str:
     """`99.6, 98.7`, or `1,024, 2,048` with 0 digits; `-` for none."""
     return ", ".join(f"{value:,.{digits}f}" for value in values) or "-"
