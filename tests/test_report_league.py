@@ -162,6 +162,13 @@ def test_differences_are_paired_by_rows(write):
     assert cells["minus the best published"].endswith("(DNABERT-2)")
 
 
+def test_a_pretrained_model_is_compared_with_the_hyperbolic_one(write):
+    root = write("a", run("PhyloGPN", "tf/0", 1, LABELS), run("Hyperbolic-S", "tf/0", 1))
+    rows = report_league.differences(root)
+    assert row_of(rows, "PhyloGPN", "tf/0")["minus Hyperbolic-S"].startswith("+59.2 [")
+    assert row_of(rows, "Hyperbolic-S", "tf/0")["minus Hyperbolic-S"] == "-"
+
+
 def test_seeds_are_averaged_within_each_draw(write):
     root = write("a", run("S", "tf/0", 1), run("S", "tf/0", 2, LABELS))
     runs = Runs.of(report_league.files(root, ablation=False))

@@ -25,8 +25,9 @@ SETS = (
 )
 # Models whose names begin so are shown in this order, others after them.
 SHOWN_FIRST = ("Hyperbolic-M", "Hyperbolic-S", "Euclidean twin", "plain CNN")
-OURS = "Hyperbolic"  # what the names of the models begin with that are compared with PEERS
-PEERS = ("Euclidean twin", "plain CNN")
+# What the names of the models of this package begin with, and of those that they are compared with.
+OURS = ("Hyperbolic", "PhyloGPN", "VQDNA")
+PEERS = ("Hyperbolic", "Euclidean twin", "plain CNN")
 PUBLISHED_PEER = "DNABERT-2"
 NO_RUN = "(no run is there)"
 
@@ -129,7 +130,7 @@ def over_sets(parts: list[tuple[float, Floats | None]]) -> Estimate:
 
 
 def differences(root: Path) -> Rows:
-    """Test MCC x 100 of each hyperbolic model minus others on each set, with 95 % intervals."""
+    """Test MCC x 100 of each model of OURS minus others on each set, with 95 % intervals."""
     runs = Runs.of(files(root))
     published = read(root, "published_gue")["models"]
     names = in_order(runs.models())
@@ -146,7 +147,7 @@ def differences(root: Path) -> Rows:
             own, samples = mean_score(runs, config, model), runs.samples(config, model)
             cells = []
             for peer, column in zip(peers, columns, strict=False):
-                if not runs.on(config, peer):
+                if peer == model or not runs.on(config, peer):
                     cells.append("-")
                     continue
                 theirs = runs.samples(config, peer)
