@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import report_league
 from league_scores import Runs, matthews, resampled_mcc
+from league_votes import majority
 
 from hf_genomics.evaluation.bootstrap import row_counts
 from hf_genomics.evaluation.metrics import matthews_correlation
@@ -207,6 +208,33 @@ def test_the_mean_over_all_sets_has_an_interval(write):
     # Ten independent sets: a deviation of 9 / sqrt(10).
     assert low == pytest.approx(value - 5.6, abs=1)
     assert high == pytest.approx(value + 5.6, abs=1)
+
+
+def test_most_of_three_decide():
+    predicted = np.array([[0, 1, 1, 2], [1, 1, 0, 1], [1, 0, 1, 0]])
+    assert majority(predicted, 3).tolist() == [
+        1,
+        1,
+        1,
+        2,
+    ]  # the last row is as the first voter says
+    assert majority(np.array([[0], [2], [1], [2], [1]]), 3).tolist() == [1]
+
+
+def test_three_seeds_vote_as_one_model(write):
+    """Each voter is wrong about rows of its own, so the vote is right about all."""
+    wrong = [np.where(np.arange(100) % 5 == voter, 1 - LABELS, LABELS) for voter in (0, 1, 2)]
+    runs = [run("Hyperbolic-S", "tf/0", seed, wrong[seed - 1]) for seed in (3, 1, 2)]
+    two = [run("Euclidean twin", "tf/0", seed) for seed in (1, 2)]
+    late = run("Hyperbolic-S", "tf/0", 4, 1 - LABELS)  # a fourth has no vote
+    root = write("a", *runs, *two, late)
+    rows = report_league.league_votes(root)
+    assert [row[0] for row in rows[1:]] == ["Hyperbolic-S"]
+    cells = row_of(rows, "Hyperbolic-S")
+    assert cells["tf/0"] == "100.0"
+    assert (cells["parameters"], cells["training seconds a run"]) == ("3,000", "30")
+    cells = row_of(report_league.vote_differences(root), "Hyperbolic-S", "tf/0")
+    assert cells["minus DNABERT-2"] == "+28.0 [+28.0, +28.0]"
 
 
 def test_an_ablation_compares_the_sets_and_seeds_that_both_have(write):

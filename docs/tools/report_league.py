@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from league_scores import TEST, VALIDATION, Floats, Runs, interval
+from league_votes import votes
 from report_tables import Rows, Table, read, short_commit
 
 from hf_genomics.evaluation.bootstrap import Estimate
@@ -129,9 +130,22 @@ def over_sets(parts: list[tuple[float, Floats | None]]) -> Estimate:
     )
 
 
+def league_votes(root: Path) -> Rows:
+    """The standings of the votes."""
+    return standings(votes(Runs.of(files(root))), SETS)
+
+
 def differences(root: Path) -> Rows:
     """Test MCC x 100 of each model of OURS minus others on each set, with 95 % intervals."""
-    runs = Runs.of(files(root))
+    return _differences(root, Runs.of(files(root)))
+
+
+def vote_differences(root: Path) -> Rows:
+    """The same of the votes."""
+    return _differences(root, votes(Runs.of(files(root))))
+
+
+def _differences(root: Path, runs: Runs) -> Rows:
     published = read(root, "published_gue")["models"]
     names = in_order(runs.models())
     ours = [name for name in names if name.startswith(OURS)]
@@ -240,6 +254,8 @@ TABLES: dict[str, Table] = {
     "dev_to_test": standings_of("dev_to_test"),
     "yeast_ty": standings_of("yeast_ty"),
     "league_differences": differences,
+    "league_votes": league_votes,
+    "league_vote_differences": vote_differences,
     "league_ablation": ablation,
     "league_runs": league_runs,
 }
