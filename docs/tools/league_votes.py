@@ -44,7 +44,6 @@ def _vote(runs: Runs, config: str, model: str, voters: list[dict[str, Any]]) -> 
     return sums | {
         "name": model,
         "config": config,
-        "seed": voters[0]["seed"],
         TEST: matthews_correlation(unpacked(runs.labels[config]), chosen),
         "test_predictions": packed(chosen, classes),
     }

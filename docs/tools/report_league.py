@@ -131,8 +131,8 @@ def over_sets(parts: list[tuple[float, Floats | None]]) -> Estimate:
 
 
 def league_votes(root: Path) -> Rows:
-    """The standings of the votes."""
-    return standings(votes(Runs.of(files(root))), SETS)
+    """The standings of the votes, without the number of seeds: there is one vote."""
+    return [row[:-1] for row in standings(votes(Runs.of(files(root))), SETS)]
 
 
 def differences(root: Path) -> Rows:
@@ -149,7 +149,7 @@ def _differences(root: Path, runs: Runs) -> Rows:
     published = read(root, "published_gue")["models"]
     names = in_order(runs.models())
     ours = [name for name in names if name.startswith(OURS)]
-    peers = [name for name in names if name.startswith(PEERS)]
+    peers = [name for name in names if name.startswith(PEERS) and ours != [name]]
     heads = [f"minus {peer}" for peer in peers]
     heads += ["minus the best published", f"minus {PUBLISHED_PEER}"]
     rows = [["model", "set", *heads]]

@@ -51,7 +51,7 @@ class _Recorded:
         trace: TracebackType | None,
     ) -> Any:
         expected = self._manager.__exit__(kind, error, trace)
-        if expected and error is not None:
+        if expected and isinstance(error, Exception):  # an interruption is no answer to an input
             _note(_entry_point(trace), type(error).__name__)
         return expected
 

@@ -23,6 +23,14 @@ def test_another_error():
     with pytest.raises(KeyError):
         {}["absent"]
 
+def test_an_interruption():
+    class Interrupting(str):
+        def __getattribute__(self, name):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        reverse_complement(Interrupting("ACGT"))
+
 def test_fails(request):
     request.node.user_properties.append(("fuzz maf", "cases=7 read=5 refused=2"))
     assert False
@@ -81,7 +89,7 @@ def test_kills_and_cells_are_taken_over(recorded):
 
 def test_a_run_is_named_by_command_and_commit(recorded):
     (run,) = recorded["runs"]
-    assert run["tests"] == {"passed": 5, "failed": 1}
+    assert run["tests"] == {"passed": 6, "failed": 1}
     assert "python -m pytest" in run["command"]
     assert "junitxml" not in run["command"]
     assert "torch" in run["versions"]
