@@ -46,6 +46,8 @@ def main() -> None:
         checkpoint = checkpoint_to_resume(output_dir, training_args.resume_from_checkpoint)
         set_seed(training_args.seed)
         model = build_language_model(model_args)
+        if model_args.attn_implementation is not None:
+            model.set_attn_implementation(model_args.attn_implementation)
         windows = load_windows(data_args, training_args)
     tokenizer = DNATokenizer()
     trainer = VQDNALanguageModelTrainer(

@@ -46,6 +46,13 @@ class ModelArguments:
             "model only those that change no weights, as token_padding=same of PhyloGPN."
         },
     )
+    attn_implementation: str | None = field(
+        default=None,
+        metadata={
+            "help": "Attention of a model that has any: sdpa, eager or flash_attention_2. "
+            "Default: what Transformers chooses."
+        },
+    )
     recipe: str = field(
         default="modern",
         metadata={

@@ -45,20 +45,24 @@ def build_model(
         cache_dir: Where models of the Hub are kept.
 
     Raises:
-        ValueError: See `new_model` and `pretrained_model`.
+        ValueError: See `new_model` and `pretrained_model`; or the model has no such attention.
     """
     if args.model_type is not None:
-        return new_model(
+        model, tokenizer = new_model(
             args.model_type, args.config_overrides, dataset, max_length, preset=args.preset
         )
-    return pretrained_model(
-        str(args.model_name_or_path),
-        dataset,
-        args.config_overrides,
-        trust_remote_code=args.trust_remote_code,
-        ignore_mismatched_sizes=args.ignore_mismatched_sizes,
-        cache_dir=cache_dir,
-    )
+    else:
+        model, tokenizer = pretrained_model(
+            str(args.model_name_or_path),
+            dataset,
+            args.config_overrides,
+            trust_remote_code=args.trust_remote_code,
+            ignore_mismatched_sizes=args.ignore_mismatched_sizes,
+            cache_dir=cache_dir,
+        )
+    if args.attn_implementation is not None:
+        model.set_attn_implementation(args.attn_implementation)
+    return model, tokenizer
 
 
 def selection_metric(chosen: str | None, feature: Any) -> str | None:

@@ -50,6 +50,13 @@ class LanguageModelArguments:
     model_name_or_path: str | None = field(
         default=None, metadata={"help": "Instead: folder or Hub id of a language model to go on."}
     )
+    attn_implementation: str | None = field(
+        default=None,
+        metadata={
+            "help": "Attention: sdpa, eager or flash_attention_2. Default: what Transformers "
+            "chooses."
+        },
+    )
 
 
 def parse_language_model_arguments(

@@ -180,6 +180,7 @@ def test_two_processes_train_one_model(start, tmp_path):
         (["--quantizer", "q", "--mask_mode", "base"], "invalid choice"),
         (["--quantizer", "q", "--streaming", "--max_steps", "0"], "say --max_steps"),
         (["--quantizer", "./nowhere"], "pretrain_vqdna.py: error: "),
+        (["--kmer_size", "6", "--attn_implementation", "best"], '="best"` is not supported'),
     ],
 )
 def test_bad_arguments_are_named(start, tmp_path, more, message):

@@ -13,6 +13,8 @@ from hf_genomics import (
     HyperbolicCNNForSequenceClassification,
     PhyloGPNConfig,
     PhyloGPNForMaskedLM,
+    VQDNAConfig,
+    VQDNAForSequenceClassification,
 )
 from hf_genomics.training.arguments import ModelArguments, parse_arguments
 from hf_genomics.training.checkpoint_labels import label_settings
@@ -157,6 +159,28 @@ def test_the_dropout_of_a_trained_hyperbolic_network_can_be_set(tmp_path):
     args = ModelArguments(model_name_or_path=save_tiny(tmp_path), config_overrides="dropout=0.3")
     model, _ = build_model(args, dataset_of(ClassLabel(num_classes=2), 1), None)
     assert model.config.dropout == 0.3
+
+
+@pytest.mark.parametrize(("asked", "used"), [("eager", "eager"), (None, "sdpa")])
+def test_attention_is_what_was_asked_for(tmp_path, asked, used):
+    sizes = {"hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 32}
+    quantizer = {"hidden_size": 8, "stem_dim": 8, "codebook_sizes": [8, 8]}
+    config = VQDNAConfig(**sizes, num_hidden_layers=1, quantizer_config=quantizer)
+    VQDNAForSequenceClassification(config).save_pretrained(tmp_path)
+    DNATokenizer().save_pretrained(tmp_path)
+    args = ModelArguments(model_name_or_path=str(tmp_path), attn_implementation=asked)
+    model, tokenizer = build_model(args, dataset_of(ClassLabel(num_classes=2), 1), None)
+    batch = tokenizer("ACGTACGT", return_tensors="pt")
+    assert model.config._attn_implementation == used
+    # Transformers has no weights of fused attention to return
+    weights = model(**batch, output_attentions=asked == "eager").attentions
+    assert (weights is not None) == (asked == "eager")
+
+
+def test_attention_that_a_model_does_not_have():
+    args = ModelArguments(model_type="hyperbolic_cnn", attn_implementation="sdpa")
+    with pytest.raises(ValueError, match="does not support an attention implementation"):
+        build_model(args, dataset_of(CLASSES, 1), None)
 
 
 @pytest.mark.parametrize(
