@@ -1,13 +1,15 @@
 """Predict labels for the sequences of a table or a FASTA file.
 
     python examples/predict.py --model runs/tata --input sequences.fasta.gz --output labels.tsv
+    python examples/predict.py --model runs/seed_1 runs/seed_2 runs/seed_3 --input ...
 
 Reads CSV, TSV, Parquet or FASTA (text also gzip-compressed) and writes CSV, TSV or Parquet, as the
 suffixes say. A table keeps all its columns; a FASTA file becomes the columns `id`, `description`
 and `sequence`. Added are `predicted_label` and `probability_<label>` for every label (`prediction`
 for regression), one row for each input row, in the same order. The file is read in batches, so it
 may be larger than memory; the output appears when it is complete. A sequence that is longer than a
-model of fixed length reads is an error, unless --truncation cuts it.
+model of fixed length reads is an error, unless --truncation cuts it. Of several models, for the
+same labels, the mean of the probabilities (for regression, of the predictions) is taken.
 """
 
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
@@ -27,7 +29,7 @@ from hf_genomics.data.tables import (
     table_suffix,
     table_writer,
 )
-from hf_genomics.evaluation.classification import SequenceClassifier
+from hf_genomics.evaluation.ensembles import SequenceClassifierEnsemble
 from hf_genomics.training.user_errors import user_errors_in_one_line
 
 
@@ -40,7 +42,7 @@ def main() -> None:
 def predict(args: Namespace) -> None:
     require_table(args.output)
     batches = read_input(args.input, args.sequence_column, args.batch_size)
-    classify = SequenceClassifier.from_pretrained(
+    classify = SequenceClassifierEnsemble.from_pretrained(
         args.model,
         trust_remote_code=args.trust_remote_code,
         device=args.device,
@@ -85,7 +87,12 @@ def read_input(path: str, sequence_column: str, batch_size: int) -> Iterator[Row
 
 def parse_arguments() -> Namespace:
     parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
-    parser.add_argument("--model", required=True, help="Folder or Hub id of a fine-tuned model.")
+    parser.add_argument(
+        "--model",
+        required=True,
+        nargs="+",
+        help="Folder or Hub id of a fine-tuned model, or of several.",
+    )
     parser.add_argument("--input", required=True, help="CSV, TSV, Parquet or FASTA file.")
     parser.add_argument("--output", required=True, help="CSV, TSV or Parquet file to write.")
     parser.add_argument("--sequence_column", default="sequence", help="Column of the sequences.")

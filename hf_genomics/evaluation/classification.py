@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from datasets import DatasetDict
+from numpy.typing import NDArray
 from transformers import (
     AutoModelForSequenceClassification,
     AutoTokenizer,
@@ -177,10 +178,21 @@ class SequenceClassifier:
             names: What an error calls each of them; "Sequence 0 of the batch" and so on if None.
 
         Returns:
-            Columns with one value for each sequence: `predicted_label` and `probability_<label>`
-            of every label (labels above probability 0.5, joined by ";", if the model is
-            multi-label); `prediction` for regression with one target, `prediction_<label>` for
-            several.
+            Columns with one value for each sequence, see `columns`.
+
+        Raises:
+            ValueError: See `scores`.
+        """
+        return self.columns(self.scores(sequences, names))
+
+    def scores(
+        self, sequences: list[str], names: Sequence[str] | None = None
+    ) -> NDArray[np.floating]:
+        """Probabilities `(sequences, labels)`, in [0, 1]; for regression `(sequences, targets)`.
+
+        Args:
+            sequences: DNA strings.
+            names: What an error calls each of them; "Sequence 0 of the batch" and so on if None.
 
         Raises:
             ValueError: A sequence is empty, holds a character that is no nucleotide code, or is
@@ -203,7 +215,9 @@ class SequenceClassifier:
             logits = self.model(**inputs).logits.float().cpu().numpy()
         self.seconds += time.perf_counter() - started
         require_finite(logits)
-        return self._columns(logits)
+        if self.problem == "regression":
+            return logits
+        return sigmoid(logits) if self.problem == "multi_label_classification" else softmax(logits)
 
     def _read_one(self, name: str, sequence: str) -> None:
         try:
@@ -218,24 +232,43 @@ class SequenceClassifier:
                 "or cut all longer ones with truncation (--truncation)."
             )
 
-    def _columns(self, logits: Any) -> dict[str, list[Any]]:
-        names = [str(self.model.config.id2label[i]) for i in range(logits.shape[1])]
-        if self.model.config.problem_type == "regression" or len(names) == 1:
-            if len(names) == 1:
-                return {"prediction": logits[:, 0].tolist()}
-            return {f"prediction_{name}": logits[:, i].tolist() for i, name in enumerate(names)}
-        if self.model.config.problem_type == "multi_label_classification":
-            probabilities = sigmoid(logits)
+    @property
+    def labels(self) -> list[str]:
+        """Names of the labels or targets, in the order of the columns of `scores`."""
+        return [str(name) for _, name in sorted(self.model.config.id2label.items())]
+
+    @property
+    def problem(self) -> str:
+        """ "regression", "multi_label_classification" or "single_label_classification"."""
+        if len(self.labels) == 1:
+            return "regression"
+        return self.model.config.problem_type or "single_label_classification"
+
+    def columns(self, scores: NDArray[np.floating]) -> dict[str, list[Any]]:
+        """What `scores` says, as columns of a table with one value for each sequence.
+
+        Args:
+            scores: `(sequences, labels)` as from `scores`.
+
+        Returns:
+            `predicted_label` and `probability_<label>` of every label (labels above probability
+            0.5, joined by ";", if the model is multi-label); `prediction` for regression with one
+            target, `prediction_<label>` for several.
+        """
+        names = self.labels
+        if self.problem == "regression":
+            heads = [f"prediction_{name}" for name in names] if len(names) > 1 else ["prediction"]
+            return {head: scores[:, i].tolist() for i, head in enumerate(heads)}
+        if self.problem == "multi_label_classification":
             chosen = [
                 LABEL_SEPARATOR.join(
                     name for name, p in zip(names, row, strict=True) if p > MULTI_LABEL_THRESHOLD
                 )
-                for row in probabilities
+                for row in scores
             ]
         else:
-            probabilities = softmax(logits)
-            chosen = [names[i] for i in probabilities.argmax(-1)]
-        columns: dict[str, list[Any]] = {"predicted_label": chosen}
-        for i, name in enumerate(names):
-            columns[f"probability_{name}"] = probabilities[:, i].tolist()
-        return columns
+            chosen = [names[i] for i in scores.argmax(-1)]
+        probabilities = {
+            f"probability_{name}": scores[:, i].tolist() for i, name in enumerate(names)
+        }
+        return {"predicted_label": chosen, **probabilities}

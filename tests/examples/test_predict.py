@@ -6,9 +6,11 @@ import runpy
 import sys
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 from hf_genomics import DNATokenizer, HyperbolicCNNConfig, HyperbolicCNNForSequenceClassification
 
@@ -148,6 +150,23 @@ def test_the_folder_of_the_output_is_made(predict, tmp_path):
 def test_an_output_of_unknown_format_is_refused(predict, tmp_path, capsys, name):
     given = write(tmp_path / "in.csv", "sequence\nACGT\n")
     refused(predict, capsys, f"{name} is not a table", given, tmp_path / name)
+
+
+def test_several_models_answer_by_the_mean_of_their_probabilities(predict, model, tmp_path):
+    other = tmp_path / "other"
+    classifier = HyperbolicCNNForSequenceClassification.from_pretrained(model)
+    with torch.no_grad():
+        classifier.classifier.z.mul_(-3)
+    classifier.save_pretrained(other)
+    DNATokenizer().save_pretrained(other)
+    given = write(tmp_path / "in.csv", "sequence\nACGT\nGGA\n")
+    found = []
+    for models in ([model], [other], [model, other]):
+        output = tmp_path / f"out{len(found)}.parquet"
+        predict(given, output, "--model", *models)
+        found.append(np.array(pq.read_table(output).column(PREDICTED[1]).to_pylist()))
+    assert abs(found[0] - found[1]).min() > 1e-3
+    np.testing.assert_allclose(found[2], (found[0] + found[1]) / 2, rtol=1e-6)
 
 
 def test_a_model_folder_that_is_not_there(predict, tmp_path, capsys):
