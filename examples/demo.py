@@ -49,7 +49,7 @@ sys.modules["hf_genomics"] = None
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 folder, sequences, output = sys.argv[1:]
-tokenizer = AutoTokenizer.from_pretrained(folder)
+tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=True)
 model = AutoModelForSequenceClassification.from_pretrained(folder, trust_remote_code=True).eval()
 batch = tokenizer(json.load(open(sequences)), padding=True, return_tensors="pt")
 with torch.inference_mode():

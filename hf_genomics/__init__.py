@@ -1,4 +1,4 @@
-"""Hyperbolic CNNs for DNA as models of Hugging Face Transformers.
+"""Hyperbolic CNNs for DNA, PhyloGPN and VQDNA as models of Hugging Face Transformers.
 
 Importing the package makes `AutoModel` and its kin know the models; it imports no torch and no
 transformers itself. Every public name is imported when it is first touched.

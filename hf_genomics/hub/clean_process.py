@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 
 def main(folder: str, repo_id: str, inputs_file: str, outputs_file: str) -> None:
     config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=True)
-    transformers.AutoTokenizer.from_pretrained(folder)  # is data, needs no trust
+    transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=False)  # is data
     inputs = load_file(inputs_file)
     outputs: dict[str, torch.Tensor] = {}
     reports: dict[str, dict[str, Any]] = {}

@@ -40,7 +40,8 @@ def convert_state_dict(
             shapes are of another configuration.
     """
     fields = config.to_dict() if isinstance(config, PhyloGPNConfig) else dict(config or {})
-    ours = PhyloGPNConfig.from_dict(fields)
+    known = PhyloGPNConfig().to_dict()
+    ours = PhyloGPNConfig.from_dict({name: x for name, x in fields.items() if name in known})
     state = adopt(dict(state_dict), ours)
     dtype = state["embedding.bases"].dtype
     model = PhyloGPNForMaskedLM(ours).to(dtype)

@@ -70,6 +70,17 @@ def hub_folder(folder, state, sizes):
 
 
 @norms
+def test_a_configuration_may_hold_more_than_fields(norm):
+    """As the file beside the golden tensors does, whose receptive field ours derives."""
+    facts = json.loads((GOLDEN / f"phylogpn_{norm}.json").read_text("utf-8"))
+    state, sizes, _ = golden(norm)
+    model = convert_state_dict(state, facts | {"flank": 1, "dilations": [1], "comment": "of 2025"})
+    fields = sizes | {"dtype": facts["dtype"]}
+    assert model.config.to_dict() == convert_state_dict(state, fields).config.to_dict()
+    assert model.config.receptive_field == facts["receptive_field"]
+
+
+@norms
 @pytest.mark.parametrize("prefix", ["", "_model."])
 @pytest.mark.parametrize("as_published", [True, False])
 def test_a_converted_state_dict_gives_the_original_outputs(norm, prefix, as_published):
