@@ -41,6 +41,7 @@ class LevelSchedule:
         branch_lengths: (num_rows - 1,) float64; for helpers 1, which means nothing.
         levels: From the leaves, level 0, to the root.
         parents, siblings: (num_rows - 1,) row of the parent, and of the parent's other child.
+        most_children: of any node, before there were helpers.
     """
 
     num_rows: int
@@ -49,6 +50,7 @@ class LevelSchedule:
     levels: tuple[Level, ...]
     parents: Tensor
     siblings: Tensor
+    most_children: int
 
     @property
     def num_leaves(self) -> int:
@@ -83,6 +85,7 @@ def level_schedule(
     """
     tops: dict[int, _Row] = {}
     rows: list[_Row] = []
+    most_children = 0
     for node, below in enumerate(phylogeny.children):
         children = [tops[child] for child in below if child in tops]
         if node < phylogeny.num_leaves:
@@ -95,6 +98,7 @@ def level_schedule(
             row = children[0]
         else:
             row = _joined(children, rows)
+            most_children = max(most_children, len(children))
         if row is not (children[0] if children else None):
             rows.append(row)
             row.length = 0.0
@@ -104,7 +108,7 @@ def level_schedule(
     rows.sort(key=lambda row: (row.level, row.is_helper))
     for number, row in enumerate(rows):
         row.number = number
-    return _arrays(rows, device)
+    return _arrays(rows, most_children, device)
 
 
 def _joined(children: list[_Row], rows: list[_Row]) -> _Row:
@@ -120,7 +124,7 @@ def _joined(children: list[_Row], rows: list[_Row]) -> _Row:
     return _Row(ends, level=1 + max(row.level for row in ends))
 
 
-def _arrays(rows: list[_Row], device: torch.device) -> LevelSchedule:
+def _arrays(rows: list[_Row], most_children: int, device: torch.device) -> LevelSchedule:
     absent = len(rows)
     parents, siblings = [absent] * len(rows), [absent] * len(rows)
     levels, start = [], 0
@@ -147,4 +151,5 @@ def _arrays(rows: list[_Row], device: torch.device) -> LevelSchedule:
         levels=tuple(levels),
         parents=torch.tensor(parents[:-1], device=device, dtype=torch.long),
         siblings=torch.tensor(siblings[:-1], device=device, dtype=torch.long),
+        most_children=most_children,
     )

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .level_schedule import level_schedule
 from .phylogeny import Phylogeny
-from .pruning import UNKNOWN, prune
+from .pruning import MOST_FACTORS, UNKNOWN, prune
 from .substitution_models import SubstitutionModel
 
 # A shorter branch counts as this long: where bases differ across a branch of length 0 the
@@ -92,7 +92,7 @@ def _groups(
         has_reference = known.gather(1, reference[:, None])[:, 0]
         known.scatter_(1, reference[:, None], False)
         counted = has_reference & known.any(1)
-    if rates.dtype == torch.float64:
+    if rates.dtype == torch.float64 or max(map(len, phylogeny.children)) > MOST_FACTORS:
         return [(counted.nonzero()[:, 0], torch.float64)]
     shortest = math.log(max(min(phylogeny.lengths), MIN_BRANCH_LENGTH))
     lowest = rates.amin(1)

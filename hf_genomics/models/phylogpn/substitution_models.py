@@ -132,10 +132,11 @@ class F81(SubstitutionModel):
         return log_rates.log_softmax(0)
 
     def coefficients(self, log_rates: Tensor, branch_lengths: Tensor) -> Tensor:
-        y = rate_times(log_rates.logsumexp(0), branch_lengths)
-        if self.transition == "sigmoid":
-            stay = 1 / (1 + y)
-            return torch.stack([stay, y * stay], 1)
+        log_sum = log_rates.logsumexp(0)
+        if self.transition == "sigmoid":  # falls as 1 / (S t), which no clamp may stop
+            z = torch.log(branch_lengths)[:, None] + log_sum
+            return torch.stack([torch.sigmoid(-z), torch.sigmoid(z)], 1)
+        y = rate_times(log_sum, branch_lengths)
         return torch.stack([torch.exp(-y), -torch.expm1(-y)], 1)
 
     def propagate(self, partials: Tensor, coefficients: Tensor, pi: Tensor) -> Tensor:
@@ -161,9 +162,14 @@ class F81(SubstitutionModel):
     def parameters_vjp(
         self, gradient: Tensor, gradient_pi: Tensor, log_rates: Tensor, branch_lengths: Tensor
     ) -> Tensor:
-        y = rate_times(log_rates.logsumexp(0), branch_lengths)
+        log_sum = log_rates.logsumexp(0)
         # d(stay)/d(log S) = -d(redraw)/d(log S), and both vanish where y was clamped.
-        slope = y / (1 + y).square() if self.transition == "sigmoid" else y * torch.exp(-y)
+        if self.transition == "sigmoid":
+            z = torch.log(branch_lengths)[:, None] + log_sum
+            slope = torch.sigmoid(z) * torch.sigmoid(-z)
+        else:
+            y = rate_times(log_sum, branch_lengths)
+            slope = y * torch.exp(-y)
         d_log_sum = ((gradient[:, 1] - gradient[:, 0]) * slope).sum(0)
         return d_log_sum * log_rates.softmax(0) + self._stationary_vjp(gradient_pi, log_rates)
 

@@ -102,11 +102,15 @@ def test_golden_values(transition):
 
 
 @pytest.mark.parametrize("one_child", [False, True])
-@pytest.mark.parametrize("num_leaves", [2, 3, 4, 5, 6])
+@pytest.mark.parametrize(
+    ("num_leaves", "longest_polytomy"), [*((n, 3) for n in range(2, 7)), (7, 6), (9, 7)]
+)
 @pytest.mark.parametrize("name", MODELS)
-def test_equals_the_sum_over_all_ancestral_states(name, num_leaves, one_child):
+def test_equals_the_sum_over_all_ancestral_states(name, num_leaves, longest_polytomy, one_child):
     model, log_transition = MODELS[name]
-    tree = random_tree(num_leaves, 10 * num_leaves + one_child, one_child=one_child)
+    seed = 10 * num_leaves + one_child
+    tree = random_tree(num_leaves, seed, longest_polytomy=longest_polytomy, one_child=one_child)
+    assert longest_polytomy == 3 or max(map(len, tree.children)) > 3
     log_rates, states = random_sites(4, num_leaves)
 
     def enumerated(log_rates):
@@ -551,24 +555,66 @@ def test_a_tree_that_is_deep():
     assert gradient.isfinite().all()
 
 
-def test_a_star_is_a_product():
-    """With one internal node the likelihood is one sum over four states."""
-    lengths = torch.rand(500, dtype=torch.float64)
+def star(lengths):
     leaves = ",".join(f"L{number}:{length.item()!r}" for number, length in enumerate(lengths))
-    tree = Phylogeny.from_newick(f"({leaves});")
+    return Phylogeny.from_newick(f"({leaves});")
+
+
+def star_by_hand(w, states, lengths):
+    """With one internal node the likelihood is one sum over four states."""
+    y = w.exp().sum() * lengths
+    stay, redraw = torch.exp(-y), -torch.expm1(-y)
+    same = torch.arange(4)[:, None] == states
+    at_root = (stay * same + redraw * w.softmax(0)[states]).log().sum(1)
+    return (w.log_softmax(0) + at_root).logsumexp(0)
+
+
+def test_a_star_is_a_product():
+    lengths = torch.rand(500, dtype=torch.float64)
     log_rates = torch.randn(4, dtype=torch.float64)
     states = torch.randint(0, 4, (500,))
+    ours = value_and_gradient(lambda w: f81_log_likelihood(w, states, star(lengths)), log_rates)
+    by_hand = value_and_gradient(lambda w: star_by_hand(w, states, lengths), log_rates)
+    assert_same(ours, by_hand)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("length", [1e-2, 1e-4, 1e-6, 1e-10])
+@pytest.mark.parametrize("num_leaves", [4, 16, 100, 600])
+def test_a_star_of_short_branches_does_not_underflow(num_leaves, length, dtype):
+    """The product over the leaves with an A is 0 in floating point for a C, and the reverse."""
+    lengths = torch.full((num_leaves,), length, dtype=torch.float64)
+    states = torch.arange(num_leaves) * 4 // num_leaves  # equal bases side by side
+    log_rates = torch.tensor([0.3, -0.2, 0.5, 0.1], dtype=dtype)
+    tree = star(lengths)
+    ours = value_and_gradient(lambda w: f81_log_likelihood(w, states, tree), log_rates)
+    by_hand = value_and_gradient(lambda w: star_by_hand(w, states, lengths), log_rates.double())
+    rtol = 1e-6 if dtype == torch.float32 else 1e-11
+    for one, other in zip(ours, by_hand, strict=True):
+        torch.testing.assert_close(one.double(), other, rtol=rtol, atol=rtol)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("x", [0.0, 9.0, 11.0, 20.0, 60.0])
+def test_the_sigmoid_falls_as_one_over_the_rate(x, dtype):
+    """Two leaves with a C each, which the rates lead away from; summed by hand over the root."""
+    log_rates = torch.tensor([x, 0, 0, 0], dtype=torch.float64)
 
     def by_hand(w):
-        stay = torch.exp(-w.exp().sum() * lengths)
-        pi = w.softmax(0)
-        same = torch.arange(4)[:, None] == states
-        return (w.log_softmax(0) + (stay * same + (1 - stay) * pi[states]).log().sum(1)).logsumexp(
-            0
-        )
+        total, pi = w.exp().sum(), w.softmax(0)
+        carried = []
+        for length in (1.0, 2.0):
+            stay = 1 / (1 + total * length)
+            carried.append(stay * torch.eye(4, dtype=w.dtype)[1] + (1 - stay) * pi[1])
+        return (pi * carried[0] * carried[1]).sum().log()
 
-    ours = value_and_gradient(lambda w: f81_log_likelihood(w, states, tree), log_rates)
-    assert_same(ours, value_and_gradient(by_hand, log_rates))
+    tree, states = Phylogeny.from_newick("(A:1,B:2);"), torch.tensor([1, 1])
+    ours = value_and_gradient(
+        lambda w: f81_log_likelihood(w, states, tree, transition="sigmoid"), log_rates.to(dtype)
+    )
+    rtol = 1e-5 if dtype == torch.float32 else 1e-11
+    for one, other in zip(ours, value_and_gradient(by_hand, log_rates), strict=True):
+        torch.testing.assert_close(one.double(), other, rtol=rtol, atol=rtol)
 
 
 def test_what_is_kept_for_the_backward_pass_is_four_numbers_a_site():
