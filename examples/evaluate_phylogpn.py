@@ -69,6 +69,12 @@ def main() -> None:
             f"Error: {args.model} was trained with another tree than that of {args.dataset_name}; "
             "evaluate it on data with its own tree."
         )
+    if alignment.reference_leaf != model.config.reference_leaf:
+        sys.exit(
+            f"Error: {args.model} was trained on the sequence of {model.config.reference_leaf}, "
+            f"but the rows of {args.dataset_name} are that of {alignment.reference_leaf}; build "
+            "the data with the model's reference."
+        )
     sites = {split: sites_of(alignment, split, args.codons) for split in alignment.splits}
     test = sites["test"]
 

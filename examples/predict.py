@@ -8,7 +8,8 @@ suffixes say. A table keeps all its columns; a FASTA file becomes the columns `i
 and `sequence`. Added are `predicted_label` and `probability_<label>` for every label (`prediction`
 for regression), one row for each input row, in the same order. The file is read in batches, so it
 may be larger than memory; the output appears when it is complete. A sequence that is longer than a
-model of fixed length reads is an error, unless --truncation cuts it. Of several models, for the
+model of fixed length reads is an error, unless --truncation cuts it; for a model of any length,
+--truncation cuts at the --max_length that it was trained with, if any. Of several models, for the
 same labels, the mean of the probabilities (for regression, of the predictions) is taken.
 """
 
@@ -41,6 +42,8 @@ def main() -> None:
 
 def predict(args: Namespace) -> None:
     require_table(args.output)
+    if args.batch_size < 1:
+        raise ValueError(f"--batch_size is {args.batch_size}; give 1 or more.")
     batches = read_input(args.input, args.sequence_column, args.batch_size)
     classify = SequenceClassifierEnsemble.from_pretrained(
         args.model,

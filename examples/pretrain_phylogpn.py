@@ -51,6 +51,8 @@ def main() -> None:
         validation=data_args.validation,
         flank=config.flank,
     )
+    weights = data_args.weights()
+    alignment.require_names(weights, "--name_weights")
     model = build_phylogpn(model_args, config, alignment.phylogeny, alignment.reference_leaf)
     windows: dict[str, Any] = {
         split: AlignmentWindows(rows, data_args.window, flank=config.flank)
@@ -72,7 +74,7 @@ def main() -> None:
             data_args.window,
             config.flank,
             reverse_complement=data_args.reverse_complement_probability,
-            name_weights=data_args.weights() or None,
+            name_weights=weights or None,
             other_references=data_args.other_references,
             reference_leaf=alignment.phylogeny.leaf_index(alignment.reference_leaf),
             seed=training_args.seed,

@@ -19,6 +19,7 @@ is repeated with --resume_from_checkpoint true, which also serves the first star
 
 import sys
 
+import torch
 from kmer_transformer import KmerTransformerConfig, KmerTransformerForMaskedLM
 from transformers import AutoModelForMaskedLM, PreTrainedModel, set_seed
 
@@ -79,7 +80,8 @@ def main() -> None:
 def build_language_model(args: LanguageModelArguments) -> PreTrainedModel:
     """The model that the arguments name: random weights on a vocabulary, or trained ones."""
     if args.model_name_or_path is not None:
-        return AutoModelForMaskedLM.from_pretrained(args.model_name_or_path)
+        # small steps vanish in weights of bfloat16, as which a checkpoint may have been saved
+        return AutoModelForMaskedLM.from_pretrained(args.model_name_or_path, dtype=torch.float32)
     if args.kmer_size is not None:
         fields = parse_config_overrides(args.config_overrides, KmerTransformerConfig)
         config = KmerTransformerConfig(kmer_size=args.kmer_size, **fields)

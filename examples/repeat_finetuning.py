@@ -69,6 +69,8 @@ def main() -> None:
             args.recipes, args.seeds, args.configs, models
         )
     ]
+    for run in runs:
+        require_same_model(run, root)
     if args.report_only:
         write_report([run for run in runs if is_done(run, root)], root, Path(args.report))
         return
@@ -95,14 +97,14 @@ def parse_arguments(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument(
         "--models",
         nargs="*",
-        type=lambda text: tuple(text.split("=", 1)),
+        type=named,
         default=[("S", ""), ("Euclidean", "geometry=euclidean")],
         help="NAME=CONFIG_OVERRIDES",
     )
     parser.add_argument(
         "--model_paths",
         nargs="*",
-        type=lambda text: tuple(text.split("=", 1)),
+        type=named,
         default=[],
         help="NAME=FOLDER or NAME=HUB_ID of trained models; --models without a name for these only",
     )
@@ -112,7 +114,18 @@ def parse_arguments(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument(
         "--report_only", action="store_true", help="start no run, report those that are done"
     )
-    return parser.parse_args(own), extra
+    args = parser.parse_args(own)
+    if args.report_only and not args.report:
+        parser.error("--report_only needs --report, the path of what is written")
+    return args, extra
+
+
+def named(text: str) -> tuple[str, str]:
+    """NAME=VALUE as a pair."""
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is no NAME=VALUE; NAME= is one without a value")
+    return name, value
 
 
 def finish(run: Run, dataset_name: str, root: Path, extra: list[str]) -> bool:
@@ -123,13 +136,48 @@ def finish(run: Run, dataset_name: str, root: Path, extra: list[str]) -> bool:
         with open(folder / "log.txt", "a") as log:
             subprocess.run(run.command(dataset_name, root, extra), stdout=log, stderr=log)
     done = is_done(run, root)
-    score = read(run, root)["test_matthews_correlation"] if done else "failed"
-    print(run.recipe, run.config, run.model, run.seed, score, flush=True)
+    score = score_of(read(run, root)) if done else None
+    outcome = ("done" if score is None else score) if done else "failed"
+    print(run.recipe, run.config, run.model, run.seed, outcome, flush=True)
     return done
 
 
 def is_done(run: Run, root: Path) -> bool:
     return (run.folder(root) / "all_results.json").exists()
+
+
+def require_same_model(run: Run, root: Path) -> None:
+    """A run that is done is not repeated, so it has to be of the model that is asked for now.
+
+    Raises:
+        SystemExit: It was of other overrides, or of another trained model.
+    """
+    if not is_done(run, root):
+        return
+    results = json.loads((run.folder(root) / "all_results.json").read_text())
+    words = shlex.split(results.get("command", ""))
+    if "--config_overrides" in words and not run.path:
+        found, asked = words[words.index("--config_overrides") + 1], run.config_overrides
+    elif "--model_name_or_path" in words and run.path:
+        # a folder may have been moved, or be named from elsewhere
+        found = Path(words[words.index("--model_name_or_path") + 1]).name
+        asked = Path(run.path).name
+    else:
+        return
+    if found != asked:
+        sys.exit(
+            f"{run.folder(root)} holds a run of {run.model} = {found!r}, and {asked!r} is asked "
+            "for; give the model another name, or choose another --output_dir."
+        )
+
+
+# The score of a report: that of classes, or for regression.
+SCORES = ("test_matthews_correlation", "test_pearson")
+
+
+def score_of(row: dict) -> float | None:
+    """The test score of a run, or None without a test split."""
+    return next((row[name] for name in SCORES if name in row), None)
 
 
 # What a report keeps of a run, beside its scores.
@@ -200,11 +248,13 @@ def write_report(runs: list[Run], root: Path, report: Path) -> None:
         "runs": rows,
     }
     report.parent.mkdir(parents=True, exist_ok=True)
+    # a name may hold a point, as decay_0.97
+    stem = report.name.removesuffix(".json")
     texts = {".json": json.dumps(document, indent=1), ".md": table(rows)}
     if report.suffix == ".json":
         del texts[".md"]
     for suffix, text in texts.items():
-        path = report.with_suffix(suffix)
+        path = report.with_name(f"{stem}{suffix}")
         aside = path.with_name(f".{path.name}.partial")
         aside.write_text(text + "\n")
         aside.replace(path)
@@ -212,7 +262,8 @@ def write_report(runs: list[Run], root: Path, report: Path) -> None:
 
 
 def table(rows: list[dict]) -> str:
-    """Test MCC x 100, mean and standard deviation over n seeds; steps and seconds of all runs."""
+    """Test MCC x 100 (for regression the Pearson correlation), mean and standard deviation over n
+    seeds; steps and seconds of all runs."""
     configs = list(dict.fromkeys(row["config"] for row in rows))
     lines = [
         "| recipe | model | " + " | ".join(configs) + " | mean | steps | training seconds |",
@@ -222,9 +273,8 @@ def table(rows: list[dict]) -> str:
         mine = [row for row in rows if (row["recipe"], row["model"]) == (recipe, model)]
         cells, means = [], []
         for config in configs:
-            scores = [
-                100 * row["test_matthews_correlation"] for row in mine if row["config"] == config
-            ]
+            of_config = [score_of(row) for row in mine if row["config"] == config]
+            scores = [100 * score for score in of_config if score is not None]
             if not scores:
                 cells.append("-")
                 continue

@@ -67,11 +67,10 @@ def main() -> None:
         assay = read_mpra(args.table)
     scores: dict[str, Any] = {}
     models = {}
-    for named in args.model:
-        name, _, folder = named.rpartition("=")
+    for name, folder in args.model.items():
         model = PhyloGPNForMaskedLM.from_pretrained(folder)
-        models[name or "PhyloGPN"] = {"folder": folder, "num_parameters": model.num_parameters()}
-        scores |= model_scores(name or "PhyloGPN", model, assay, args)
+        models[name] = {"folder": folder, "num_parameters": model.num_parameters()}
+        scores |= model_scores(name, model, assay, args)
     if args.context_rates is not None:
         scores |= context_scores(load_context_rates(args.context_rates), assay, sequences)
     scores |= assay.other_scores
@@ -114,7 +113,29 @@ def parse_arguments(command: list[str]) -> argparse.Namespace:
     parser.add_argument("--context_rates", help="File of examples/evaluate_phylogpn.py.")
     parser.add_argument("--num_resamples", type=int, default=1000)
     parser.add_argument("--output_dir", required=True)
-    return parser.parse_args(command)
+    args = parser.parse_args(command)
+    try:
+        args.model = named_models(args.model)
+    except ValueError as error:
+        parser.error(str(error))
+    return args
+
+
+def named_models(given: list[str]) -> dict[str, str]:
+    """Folders by name, from FOLDER or NAME=FOLDER; a folder may have an equals sign of its own.
+
+    Raises:
+        ValueError: Two have one name.
+    """
+    models: dict[str, str] = {}
+    for text in given:
+        name, sign, folder = text.partition("=")
+        if not sign or Path(text).exists():
+            name, folder = ("PhyloGPN" if len(given) == 1 else Path(text).name), text
+        if name in models:
+            raise ValueError(f"two models are named {name!r}; name them apart by NAME=FOLDER")
+        models[name] = folder
+    return models
 
 
 def model_scores(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from datasets import Dataset
 
-from hf_genomics.data.sequence import opposite_strand
+from hf_genomics.data.sequence import MASK_TOKEN, opposite_strand
+
+_POSITIONS = re.compile(rf"{re.escape(MASK_TOKEN)}|.", re.DOTALL)
 
 
 class SequenceAugmentation:
@@ -67,8 +70,12 @@ class SequenceAugmentation:
 
 
 def masked(sequence: str, probability: float, draws: np.random.Generator) -> str:
-    """The sequence with each base read as N at random."""
-    bases = list(sequence)
+    """The sequence with each base read as N at random.
+
+    White space, which is no base to the tokenizer, and `[MASK]` stay: the number of tokens too.
+    """
+    bases = _POSITIONS.findall(sequence)
     for i in np.flatnonzero(draws.random(len(bases)) < probability):
-        bases[i] = "N"
+        if bases[i] != MASK_TOKEN and not bases[i].isspace():
+            bases[i] = "N"
     return "".join(bases)

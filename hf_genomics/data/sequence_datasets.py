@@ -128,8 +128,8 @@ def _from_files(
             _require_columns(column_names(path), sequence_column, label_column, str(path))
             part = _read(path, [sequence_column, label_column])
             feature = _same_classes(feature, _class_label(part.schema, label_column), str(path))
-            parts.append(part.replace_schema_metadata(None))
-        tables[split] = pa.concat_tables(parts, promote_options="permissive")
+            parts.append(_plain(part))
+        tables[split] = _joined(parts, paths, split)
     return _assemble(tables, feature, sequence_column, label_column, problem_type)
 
 
@@ -142,6 +142,32 @@ def _read(path: Path, columns: list[str]) -> pa.Table:
     ]
     empty = pa.table({name: pa.array([], pa.string()) for name in columns})
     return pa.concat_tables(batches) if batches else empty
+
+
+def _plain(table: pa.Table) -> pa.Table:
+    """Dictionaries decoded, as they join no other column, and without metadata."""
+    columns = {
+        field.name: column.cast(field.type.value_type)
+        if pa.types.is_dictionary(field.type)
+        else column
+        for field, column in zip(table.schema, table.columns, strict=True)
+    }
+    return pa.table(columns)
+
+
+def _joined(parts: list[pa.Table], paths: Sequence[Path], split: str) -> pa.Table:
+    """The rows of all files of a split."""
+    try:
+        return pa.concat_tables(parts, promote_options="permissive")
+    except (pa.ArrowTypeError, pa.ArrowInvalid) as error:
+        found: dict[str, Path] = {}  # one file of each kind
+        for part, path in zip(parts, paths, strict=True):
+            found.setdefault(", ".join(f"{f.name}: {f.type}" for f in part.schema), path)
+        raise ValueError(
+            f"The files of split {split!r} hold types that cannot be joined: "
+            + "; ".join(f"{path} has {types}" for types, path in found.items())
+            + ". Write each column with the same type in all of them."
+        ) from error
 
 
 def _class_label(schema: pa.Schema, column: str) -> ClassLabel | None:
@@ -244,7 +270,9 @@ def _sequences(column: pa.ChunkedArray, split: str) -> pa.ChunkedArray:
         column = column.cast(pa.string())
     if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
         raise ValueError(f"The sequences of split {split!r} are {column.type}; text is needed.")
-    bad = pc.fill_null(pc.equal(pc.utf8_length(column), 0), True)
+    # white space is no base to the tokenizer
+    blank = pc.or_(pc.equal(pc.utf8_length(column), 0), pc.ascii_is_space(column))
+    bad = pc.fill_null(blank, True)
     if pc.any(bad).as_py():
         row = bad.to_pylist().index(True)
         raise ValueError(f"Row {row} of split {split!r} has no sequence; remove it or fill it in.")

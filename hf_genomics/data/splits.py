@@ -8,6 +8,9 @@ from collections.abc import Sequence
 
 from datasets import ClassLabel, DatasetDict
 
+# The default of the Trainer's --seed, with which these rows were drawn where no other was given.
+_EVALUATION_SEED = 42
+
 
 def require_splits(dataset: DatasetDict, *splits: str) -> None:
     """Raises ValueError unless `dataset` has every one of `splits`."""
@@ -64,7 +67,10 @@ def _require_rows_to_stratify(
 
 
 def sample_rows(dataset: DatasetDict, limits: dict[str, int | None], seed: int) -> DatasetDict:
-    """`dataset` with at most so many rows of each split, drawn with `seed`; None keeps all.
+    """`dataset` with at most so many rows of each split, drawn at random; None keeps all.
+
+    Rows of `train` are drawn with `seed`. Those of other splits are the same for every seed, so
+    that runs which differ in their seeds are scored on the same rows.
 
     Raises:
         ValueError: A limit is below 1.
@@ -78,7 +84,9 @@ def sample_rows(dataset: DatasetDict, limits: dict[str, int | None], seed: int) 
             )
     return DatasetDict(
         {
-            split: rows.shuffle(seed=seed).select(range(limit))
+            split: rows.shuffle(seed=seed if split == "train" else _EVALUATION_SEED).select(
+                range(limit)
+            )
             if (limit := limits.get(split)) is not None and limit < len(rows)
             else rows
             for split, rows in dataset.items()

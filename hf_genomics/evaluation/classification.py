@@ -20,11 +20,13 @@ from transformers import (
 )
 
 from hf_genomics.data.collators import SequenceClassificationCollator, length_limit
+from hf_genomics.evaluation.devices import usable_device
 from hf_genomics.evaluation.metrics import MULTI_LABEL_THRESHOLD, require_finite, sigmoid, softmax
 from hf_genomics.evaluation.predictions import write_predictions
 
 logger = logging.getLogger(__name__)
 
+_NO_LIMIT = 1e29  # the `model_max_length` of a tokenizer without a limit is 1e30
 LABEL_SEPARATOR = ";"  # between the names of several predicted labels of one sequence
 
 
@@ -117,7 +119,8 @@ class SequenceClassifier:
         model: Any sequence classification model.
         tokenizer: Its tokenizer.
         device: Where to run; the first GPU if there is one, else the CPU.
-        truncation: Cut sequences that are longer than a model of fixed length reads.
+        truncation: Cut sequences that are longer than a model of fixed length reads; for a model of
+            any length, than the tokenizer's `model_max_length`, if it has one.
     """
 
     def __init__(
@@ -128,10 +131,12 @@ class SequenceClassifier:
         *,
         truncation: bool = False,
     ) -> None:
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.device = usable_device(device)
         self.model = model.eval()
         self.model.to(device=self.device)
         self.limit = length_limit(model.config)
+        if truncation and self.limit is None and tokenizer.model_max_length < _NO_LIMIT:
+            self.limit = tokenizer.model_max_length  # at which its training sequences were cut
         self.collate = SequenceClassificationCollator(
             tokenizer, self.limit, truncation=truncation and self.limit is not None
         )
@@ -195,13 +200,14 @@ class SequenceClassifier:
             names: What an error calls each of them; "Sequence 0 of the batch" and so on if None.
 
         Raises:
-            ValueError: A sequence is empty, holds a character that is no nucleotide code, or is
-                too long for the model (the message has its name); or a prediction is not finite.
+            ValueError: A sequence is empty or white space, holds a character that is no nucleotide
+                code, or is too long for the model (the message has its name); or a prediction is
+                not finite.
         """
         started = time.perf_counter()
         names = names or [f"Sequence {row} of the batch" for row in range(len(sequences))]
         for name, sequence in zip(names, sequences, strict=True):
-            if not sequence:
+            if not sequence or str(sequence).isspace():  # of which no token would be left
                 raise ValueError(f"{name} is empty; remove it or fill it in.")
         try:
             batch = self.collate([{"sequence": sequence} for sequence in sequences])

@@ -117,6 +117,12 @@ def problem_type_of(labels: NDArray[Any]) -> str:
     return "single_label_classification"
 
 
+# What `compute_classification_metrics` names, for classes and several labels, and for regression.
+CLASSIFICATION_METRICS = ("matthews_correlation", "f1_macro", "accuracy", "auroc", "auprc")
+REGRESSION_METRICS = ("pearson", "spearman", "mse")
+LOWER_IS_BETTER = ("loss", "mse")
+
+
 def classification_metrics(
     logits: NDArray[np.floating], labels: NDArray[np.integer]
 ) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +35,17 @@ class Alignment:
     def names(self, split: str) -> list[str]:
         """Chromosomes or loci of a split, in order."""
         return list(dict.fromkeys(self.splits[split]["name"]))
+
+    def require_names(self, names: Iterable[str], option: str) -> None:
+        """Raises ValueError if one of the names is that of no chromosome or locus of any split."""
+        known = {name for split in self.splits for name in self.names(split)}
+        unknown = sorted(set(names) - known)
+        if unknown:
+            some = ", ".join(sorted(known)[:8])
+            raise ValueError(
+                f"{option} names {', '.join(unknown)}, but there is {some}"
+                f"{' ...' if len(known) > 8 else ''}; correct it or leave it out."
+            )
 
 
 def load_alignment(

@@ -17,6 +17,7 @@ from hf_genomics.data.label_kinds import PROBLEM_TYPES
 from hf_genomics.data.sequence_datasets import load_sequence_dataset, load_sequence_files
 from hf_genomics.data.shared_sequences import without_shared_rows
 from hf_genomics.data.splits import require_splits, sample_rows, split_off_validation
+from hf_genomics.evaluation.metrics import LOWER_IS_BETTER
 from hf_genomics.training.recipes import RECIPES, Recipe
 
 
@@ -174,10 +175,12 @@ class DataArguments:
         default=None, metadata={"help": "Train on so many rows, drawn with --seed."}
     )
     max_eval_samples: int | None = field(
-        default=None, metadata={"help": "The same for the validation split."}
+        default=None,
+        metadata={"help": "The same for the validation split, the same rows for every seed."},
     )
     max_test_samples: int | None = field(
-        default=None, metadata={"help": "The same for the test split."}
+        default=None,
+        metadata={"help": "The same for the test split, the same rows for every seed."},
     )
     reverse_complement_probability: float | None = field(
         default=None,
@@ -247,6 +250,7 @@ def parse_arguments(
     first = ArgumentParser(add_help=False, allow_abbrev=False)
     first.add_argument("--recipe", default="modern")
     first.add_argument("--output_dir")
+    first.add_argument("--greater_is_better")
     named = first.parse_known_args(command)[0]
     recipe = RECIPES.get(named.recipe)
     parser = HfArgumentParser(
@@ -282,6 +286,8 @@ def parse_arguments(
             "sequential"
         )
     assert recipe is not None  # argparse has refused other names by now
+    if named.greater_is_better is None:
+        training.greater_is_better = is_better_when_greater(training.metric_for_best_model)
     patience = model.early_stopping_patience
     if patience is not None:
         if patience < 0:
@@ -303,6 +309,11 @@ def parse_arguments(
     recipe = dataclasses.replace(recipe, **{k: v for k, v in given.items() if v is not None})
     require_one_group(training)
     return model, data, training, recipe
+
+
+def is_better_when_greater(metric: str | None) -> bool:
+    """False of a loss or an error, which the recipes' default for the MCC must not outlive."""
+    return str(metric).removeprefix("eval_") not in LOWER_IS_BETTER
 
 
 def require_one_group(training: TrainingArguments) -> None:

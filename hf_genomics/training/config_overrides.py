@@ -54,7 +54,9 @@ def _field_types(config_class: type[PreTrainedConfig]) -> dict[str, tuple[type, 
             hint = hints[name]
             union = typing.get_origin(hint) in (typing.Union, types.UnionType)
             members = typing.get_args(hint) if union else (hint,)
-            fields[name] = tuple(typing.get_origin(member) or member for member in members)
+            kinds = (typing.get_origin(member) or member for member in members)
+            # what a text may be is for the configuration to check
+            fields[name] = tuple(str if kind is typing.Literal else kind for kind in kinds)
         elif default is not None:  # configurations with an `__init__` of their own have no hints
             fields[name] = (type(default),)
     return fields

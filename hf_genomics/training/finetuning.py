@@ -18,6 +18,7 @@ from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from hf_genomics.data.sequence_datasets import longest_sequence
 from hf_genomics.data.shared_sequences import shared_rows
 from hf_genomics.evaluation.classification import require_model
+from hf_genomics.evaluation.metrics import CLASSIFICATION_METRICS, REGRESSION_METRICS
 from hf_genomics.tokenization_dna import DNATokenizer
 from hf_genomics.training.arguments import ModelArguments
 from hf_genomics.training.checkpoint_labels import (
@@ -67,9 +68,21 @@ def build_model(
 
 def selection_metric(chosen: str | None, feature: Any) -> str | None:
     """The metric that picks the best epoch: as chosen, but a correlation for regression where the
-    choice is the default of classification."""
+    choice is the default of classification.
+
+    Raises:
+        ValueError: No such score is computed for these labels.
+    """
     regression = label_settings(feature)["problem_type"] == "regression"
-    return REGRESSION_SELECTION_METRIC if regression and chosen == SELECTION_METRIC else chosen
+    if regression and chosen == SELECTION_METRIC:
+        return REGRESSION_SELECTION_METRIC
+    known = ("loss", *(REGRESSION_METRICS if regression else CLASSIFICATION_METRICS))
+    if chosen is not None and chosen.removeprefix("eval_") not in known:
+        raise ValueError(
+            f"--metric_for_best_model is {chosen!r}; for these labels it is one of "
+            f"{', '.join(known)}."
+        )
+    return chosen
 
 
 def new_model(
@@ -166,6 +179,8 @@ def pretrained_model(
     model = AutoModelForSequenceClassification.from_pretrained(
         name_or_path,
         ignore_mismatched_sizes=ignore_mismatched_sizes,
+        # small steps vanish in weights of bfloat16, as which a checkpoint may have been saved
+        dtype=torch.float32,
         **overrides,
         **labels,
         **options,

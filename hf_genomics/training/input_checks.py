@@ -44,9 +44,9 @@ def check_sequences(
             row = next(row for row, length in enumerate(lengths) if length > limit)
             raise ValueError(
                 f"{_place(split, rows, start + row, batch[row])} has {lengths[row]} tokens, but "
-                f"the model reads at most max_length={limit}: raise --max_length, cut sequences "
-                "with --truncation, or use a head for any length (--config_overrides "
-                "head=centroid)."
+                f"at most max_length={limit} are read: cut sequences with --truncation, or raise "
+                "--max_length. A trained model with head=flatten reads no more than its own "
+                "length; for any length train a new one with --config_overrides head=centroid."
             )
 
 

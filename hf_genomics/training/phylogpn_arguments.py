@@ -29,7 +29,6 @@ DEFAULTS = {
     "logging_steps": 50,
     "load_best_model_at_end": True,
     "metric_for_best_model": SELECTION_METRIC,
-    "greater_is_better": True,
     "save_total_limit": 1,
     "report_to": "none",
     "do_train": True,

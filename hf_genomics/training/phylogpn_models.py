@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
+
 from hf_genomics.models.phylogpn.configuration_phylogpn import PhyloGPNConfig
 from hf_genomics.models.phylogpn.modeling_phylogpn import PhyloGPNForMaskedLM
 from hf_genomics.models.phylogpn.phylogeny import Phylogeny
@@ -48,7 +50,8 @@ def build_phylogpn(
     config.reference_leaf = reference_leaf
     if args.model_name_or_path is None:
         return PhyloGPNForMaskedLM(config)
+    # small steps vanish in weights of bfloat16, as which a checkpoint may have been saved
     model: PhyloGPNForMaskedLM = PhyloGPNForMaskedLM.from_pretrained(
-        args.model_name_or_path, config=config
+        args.model_name_or_path, config=config, dtype=torch.float32
     )
     return model

@@ -71,8 +71,9 @@ class WeightAverage:
         file = Path(folder) / LAST_WEIGHTS
         if not file.is_file():
             raise ValueError(
-                f"{folder} has no {LAST_WEIGHTS}: its run did not average weights. Go on with "
-                "--averaging_decay 0, as it was trained, or begin anew in another folder."
+                f"{folder} has no {LAST_WEIGHTS}: its run did not average weights, or saved the "
+                "model alone (--save_only_model). Without an average go on by --averaging_decay 0, "
+                "as it was trained; else begin anew in another folder."
             )
         load_model(self._average, str(file))
         self.swap()

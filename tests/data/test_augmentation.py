@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from datasets import Dataset
 
-from hf_genomics.data.augmentation import SequenceAugmentation
+from hf_genomics import DNATokenizer
+from hf_genomics.data.augmentation import SequenceAugmentation, masked
 from hf_genomics.data.sequence import reverse_complement
 
 SEQUENCES = [f"A{'C' * i}GG" for i in range(400)]
@@ -112,3 +113,21 @@ def test_bases_are_masked_on_the_strand_that_is_read():
     for row, flip, sequence in zip(rows, flips(augmented(0.5), range(400)), SEQUENCES, strict=True):
         strand = reverse_complement(sequence) if flip else sequence
         assert all(a in (b, "N") for a, b in zip(row["sequence"], strand, strict=True))
+
+
+@pytest.mark.parametrize("probability", [0.5, 1.0])
+def test_masking_leaves_white_space_and_masks_so_that_no_token_is_added(probability):
+    sequence = "AC GT\n" * 20 + "\t[MASK]A\v[MASK]\fG"
+    read = masked(sequence, probability, np.random.default_rng(0))
+    assert len(read) == len(sequence)
+    assert all(a in (b, "N") for a, b in zip(read, sequence, strict=True))
+    assert read.endswith("\t[MASK]N\v[MASK]\fN") or probability < 1
+    tokenize = DNATokenizer()
+    assert len(tokenize(read).input_ids) == len(tokenize(sequence).input_ids) == 84
+
+
+def test_each_base_is_masked_by_its_own_draw():
+    """So that a seed means the same from one version to the next."""
+    draws = np.random.default_rng(3).random(40)
+    expected = "".join("N" if draw < 0.3 else "A" for draw in draws)
+    assert masked("A" * 40, 0.3, np.random.default_rng(3)) == expected

@@ -250,6 +250,37 @@ def test_missing_and_unsuitable_sequences_in_parquet(tmp_path):
         load_sequence_dataset(tmp_path)
 
 
+@pytest.mark.parametrize("blank", [" ", " \t\v\f", "\n"])
+def test_white_space_alone_is_no_sequence(tmp_path, blank):
+    write_parquet(tmp_path / "train.parquet", [("A C", 0), (blank, 1)])
+    with pytest.raises(ValueError, match="Row 1 of split 'train' has no sequence"):
+        load_sequence_dataset(tmp_path)
+
+
+@pytest.mark.parametrize("column", ["sequence", "label"])
+def test_text_and_dictionaries_of_text_are_joined(tmp_path, column):
+    table = pa.table({"sequence": ["AC", "GT", "AC"], "label": ["tata", "none", "none"]})
+    coded = table.column(column).dictionary_encode()
+    pq.write_table(table, tmp_path / "a.parquet")
+    pq.write_table(
+        table.set_column(table.column_names.index(column), column, coded), tmp_path / "b.parquet"
+    )
+    files = {"train": [tmp_path / "a.parquet", tmp_path / "b.parquet"]}
+    train = load_sequence_files(files)["train"]
+    assert rows_of(train) == 2 * [("AC", 1), ("GT", 0), ("AC", 0)]
+
+
+def test_files_whose_types_cannot_be_joined_are_named(tmp_path):
+    write_parquet(tmp_path / "a.parquet", [("ACGT", "0")])
+    write_parquet(tmp_path / "b.parquet", [("ACGT", 1)])
+    message = (
+        "split 'train' hold types that cannot be joined: .*a.parquet has sequence: string, "
+        "label: string; .*b.parquet has sequence: string, label: int64. Write each column with"
+    )
+    with pytest.raises(ValueError, match=message):
+        load_sequence_files({"train": [tmp_path / "a.parquet", tmp_path / "b.parquet"]})
+
+
 @pytest.mark.parametrize("kind", [pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
 def test_other_kinds_of_text_in_parquet(tmp_path, kind):
     sequences = pa.array([sequence for sequence, _ in TRAIN], pa.string()).cast(kind)

@@ -70,3 +70,12 @@ def test_sampled_rows_are_a_repeatable_draw():
 def test_no_rows_at_all_are_no_draw(split, flag):
     with pytest.raises(ValueError, match=f"At most 0 rows of split '{split}'.*--max_{flag}_sampl"):
         sample_rows(training_rows([0, 1]), {split: 0}, seed=0)
+
+
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_all_seeds_are_scored_on_the_same_rows(split):
+    dataset = training_rows([i % 2 for i in range(40)])
+    dataset[split] = dataset["train"]
+    one, other = (sample_rows(dataset, {"train": 10, split: 10}, seed=seed) for seed in (1, 2))
+    assert rows_of(one[split]) == rows_of(other[split])
+    assert rows_of(one["train"]) != rows_of(other["train"])

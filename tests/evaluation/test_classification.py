@@ -82,6 +82,8 @@ def test_bad_sequences_are_named():
     classify = classifier(num_labels=2)
     with pytest.raises(ValueError, match="Sequence 1 of the batch is empty"):
         classify(["ACGT", ""])
+    with pytest.raises(ValueError, match="Sequence 0 of the batch is empty"):
+        classify([" \t\n"])  # which has no tokens
     with pytest.raises(ValueError, match="Sequence 1 of the batch has 13 bases, .* at most 12: sh"):
         classify(["A", "A" * 13])
     with pytest.raises(ValueError, match="chr2 cannot be read: sequence has 'X' .* position 2"):
@@ -94,6 +96,16 @@ def test_longer_sequences_are_cut_if_asked_for():
     whole = classifier(num_labels=2)
     cut = SequenceClassifier(whole.model, DNATokenizer(), "cpu", truncation=True)
     assert cut(["ACGTACGTACGT" + "GGG"]) == whole(["ACGTACGTACGT"])
+
+
+def test_a_model_of_any_length_cuts_where_its_tokenizer_does():
+    model, tokenizer = classifier(num_labels=2, head="centroid").model, DNATokenizer()
+    limited = DNATokenizer(model_max_length=12)
+    given, cut = ["ACGTACGTACGT" + "GGG"], ["ACGTACGTACGT"]
+    whole = SequenceClassifier(model, limited, "cpu")
+    assert SequenceClassifier(model, limited, "cpu", truncation=True)(given) == whole(cut)
+    assert whole(given) != whole(cut)
+    assert SequenceClassifier(model, tokenizer, "cpu", truncation=True)(given) == whole(given)
 
 
 def test_a_tokenizer_is_told_what_a_bad_letter_leads_to(tmp_path):

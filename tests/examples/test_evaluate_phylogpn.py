@@ -2,6 +2,7 @@
 
 import json
 import random
+import runpy
 
 import pyarrow.parquet as pq
 import pytest
@@ -19,10 +20,10 @@ ZERO_SHOT = str(REPOSITORY / "examples" / "zero_shot_variants.py")
 HELD_OUT, VALIDATION = LOCI[6:], LOCI[4:6]
 
 
-def save_model(folder, tree=TREE):
+def save_model(folder, tree=TREE, reference="Homo"):
     torch.manual_seed(0)
     config = PhyloGPNConfig(
-        outer_dim=8, inner_dim=4, num_stacks=1, phylogeny=tree, reference_leaf="Homo"
+        outer_dim=8, inner_dim=4, num_stacks=1, phylogeny=tree, reference_leaf=reference
     )
     PhyloGPNForMaskedLM(config).save_pretrained(folder)
     return folder
@@ -84,6 +85,37 @@ def test_another_tree_is_an_error(evaluated, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.slow
+def test_another_reference_is_an_error(evaluated, tmp_path):
+    data, _, _ = evaluated
+    model = save_model(tmp_path / "model", reference="Pan")
+    options = ["--dataset_name", data, "--held_out", *HELD_OUT, "--validation", *VALIDATION]
+    status, printed = start(EVALUATE, "--model", model, "--output_dir", tmp_path / "out", *options)
+    assert status == 1
+    assert "trained on the sequence of Pan, but the rows of" in printed
+    assert "are that of Homo" in printed
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (["runs/a"], {"PhyloGPN": "runs/a"}),
+        (["ours=runs/a", "theirs=runs/b"], {"ours": "runs/a", "theirs": "runs/b"}),
+        (["runs/a", "runs/b"], {"a": "runs/a", "b": "runs/b"}),
+        (["lr=0.1/a", "x=lr=0.2/b"], {"a": "lr=0.1/a", "x": "lr=0.2/b"}),
+    ],
+)
+def test_models_have_names(tmp_path, monkeypatch, given, expected):
+    (tmp_path / "lr=0.1/a").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    assert runpy.run_path(ZERO_SHOT)["named_models"](given) == expected
+
+
+def test_two_models_of_one_name_are_refused():
+    with pytest.raises(ValueError, match="two models are named 'a'; name them apart"):
+        runpy.run_path(ZERO_SHOT)["named_models"](["runs/a", "others/a"])
+
+
 def test_data_have_to_be_named_where_the_model_does_not(tmp_path):
     model = save_model(tmp_path / "model")
     status, printed = start(EVALUATE, "--model", model, "--output_dir", tmp_path / "out")

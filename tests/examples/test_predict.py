@@ -140,6 +140,13 @@ def test_parquet_columns_keep_their_types(predict, tmp_path):
     assert written.schema.field("probability_promoter").type == pa.float64()
 
 
+@pytest.mark.parametrize("batch_size", ["0", "-1"])
+def test_a_batch_has_a_row_or_more(predict, tmp_path, capsys, batch_size):
+    given = write(tmp_path / "in.csv", "sequence\nACGT\n")
+    message = f"--batch_size is {batch_size}; give 1 or more"
+    refused(predict, capsys, message, given, tmp_path / "out.csv", "--batch_size", batch_size)
+
+
 def test_the_folder_of_the_output_is_made(predict, tmp_path):
     output = tmp_path / "new" / "folder" / "out.csv"
     predict(write(tmp_path / "in.csv", "sequence\nACGT\n"), output)

@@ -15,13 +15,14 @@ REPEAT = str(Path(__file__).resolve().parents[2] / "examples" / "repeat_finetuni
 LABELS = np.array([0, 1, 1, 0, 1, 0, 0, 1, 1])
 
 
-def finished_run(root, model, seed, *, labels=LABELS, predictions=True):
+def finished_run(root, model, seed, *, labels=LABELS, predictions=True, overrides=""):
     """A folder as finetune.py leaves it: some rows are called wrongly."""
     folder = root / "modern" / "mouse/0" / f"{model}-{seed}"
     folder.mkdir(parents=True)
     predicted = np.where(np.arange(len(labels)) % 4 == seed, 1 - labels, labels)
     results = {"seed": seed, "steps": 10, "train_seconds": 1.5, "hardware": "a machine"}
-    results |= {"commit": "abc", "command": f"python finetune.py --output_dir {root}"}
+    command = f"python finetune.py --config_overrides '{overrides}' --output_dir {root}"
+    results |= {"commit": "abc", "command": command}
     results["test_matthews_correlation"] = matthews_correlation(predicted, labels)
     (folder / "all_results.json").write_text(json.dumps(results))
     if predictions:
@@ -33,7 +34,8 @@ def finished_run(root, model, seed, *, labels=LABELS, predictions=True):
 def report(tmp_path, monkeypatch, capsys):
     def run(*models, path="report/league.json"):
         command = ["--dataset_name", "gue", "--configs", "mouse/0", "--seeds", "1", "2"]
-        command += ["--models", *(f"{model}=" for model in models), "--report_only"]
+        named = (model if "=" in model else f"{model}=" for model in models)
+        command += ["--models", *named, "--report_only"]
         command += ["--output_dir", tmp_path / "runs", "--report", tmp_path / path]
         monkeypatch.setattr(sys, "argv", [REPEAT, *map(str, command)])
         runpy.run_path(REPEAT, run_name="__main__")
@@ -53,7 +55,7 @@ def test_predicted_classes_give_the_scores_again(report, tmp_path):
         score = matthews_correlation(unpacked(run["test_predictions"]), labels)
         assert score == run["test_matthews_correlation"] < 1
         assert run["commit"] == "abc"  # the run's own word for the code that ran
-        assert run["command"] == "python finetune.py --output_dir path/to/runs"
+        assert run["command"].endswith("--output_dir path/to/runs")
     assert document["hardware"] == "a machine"
     assert "--output_dir path/to/runs" in document["command"]  # and no folder of this machine
     assert str(tmp_path) not in document["command"]
@@ -73,3 +75,45 @@ def test_runs_on_other_rows_are_not_reported_together(report, tmp_path):
     finished_run(tmp_path / "runs", "S", 2, labels=1 - LABELS)
     with pytest.raises(SystemExit, match="test rows of .*S-2 are not those of the other runs on"):
         report("S")
+
+
+def test_a_run_of_other_settings_is_not_reported_under_new_ones(report, tmp_path):
+    finished_run(tmp_path / "runs", "S", 1, overrides="num_channels=5")
+    assert report("S=num_channels=5")["runs"][0]["config_overrides"] == "num_channels=5"
+    with pytest.raises(SystemExit, match="S-1 holds a run of S = 'num_channels=5', and 'num_chan"):
+        report("S=num_channels=9")
+
+
+def test_a_point_in_the_name_of_a_report_stays(report, tmp_path):
+    finished_run(tmp_path / "runs", "S", 1)
+    report("S", path="report/decay_0.97.json")
+    with pytest.raises(FileNotFoundError):  # the fixture reads what the suffix would make of it
+        report("S", path="report/decay_0.97")
+    names = sorted(path.name for path in (tmp_path / "report").iterdir())
+    assert names == ["decay_0.97.json", "decay_0.97.md"]
+
+
+def test_runs_of_regression_are_reported_by_their_correlation(report, tmp_path):
+    finished_run(tmp_path / "runs", "S", 1, predictions=False)
+    file = tmp_path / "runs/modern/mouse/0/S-1/all_results.json"
+    results = json.loads(file.read_text())
+    del results["test_matthews_correlation"]
+    file.write_text(json.dumps(results | {"test_pearson": 0.25}))
+    report("S", path="league")
+    assert "| modern | S | 25.0 (n=1) |" in (tmp_path / "league.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--models", "S"], "'S' is no NAME=VALUE; NAME= is one without a value"),
+        (["--report_only"], "--report_only needs --report"),
+    ],
+)
+def test_bad_arguments_are_named(tmp_path, monkeypatch, capsys, options, message):
+    command = ["--dataset_name", "gue", "--configs", "a", "--output_dir", str(tmp_path), *options]
+    monkeypatch.setattr(sys, "argv", [REPEAT, *command])
+    with pytest.raises(SystemExit) as stopped:
+        runpy.run_path(REPEAT, run_name="__main__")
+    assert stopped.value.code == 2
+    assert message in capsys.readouterr().err

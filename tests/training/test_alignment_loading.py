@@ -38,3 +38,10 @@ def test_something_is_left_for_training(tmp_path):
     folder = write_alignment(tmp_path / "alignment")
     with pytest.raises(ValueError, match="leave some loci for training"):
         load_alignment(str(folder), held_out=LOCI)
+
+
+def test_names_that_are_nowhere_are_refused(tmp_path):
+    alignment = load_alignment(str(write_alignment(tmp_path / "alignment")), held_out=[LOCI[0]])
+    alignment.require_names([LOCI[0], LOCI[7]], "--name_weights")
+    with pytest.raises(ValueError, match="--name_weights names locus99, but there is locus0, loc"):
+        alignment.require_names([LOCI[0], "locus99"], "--name_weights")

@@ -55,3 +55,9 @@ def test_any_configuration_of_transformers_will_do():
 def test_mistakes_are_explained(text, message):
     with pytest.raises(ValueError, match=message):
         parse_config_overrides(text, HyperbolicCNNConfig)
+
+
+def test_fields_of_few_words_take_words():
+    overrides = parse_config_overrides("problem_type=regression", HyperbolicCNNConfig)
+    assert overrides == {"problem_type": "regression"}
+    assert HyperbolicCNNConfig(**overrides).problem_type == "regression"

@@ -61,6 +61,39 @@ def test_the_best_epoch_of_a_regression_is_chosen_by_correlation():
 
 
 @pytest.mark.parametrize(
+    ("feature", "metric"), [(CLASSES, "mcc"), (CLASSES, "mse"), (NUMBER, "auroc")]
+)
+def test_a_score_that_is_not_computed_is_refused(feature, metric):
+    with pytest.raises(ValueError, match=f"is {metric!r}; for these labels it is one of loss, "):
+        selection_metric(metric, feature)
+    assert selection_metric("eval_loss", feature) == "eval_loss"
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ([], True),
+        (["--metric_for_best_model", "auroc"], True),
+        (["--metric_for_best_model", "loss"], False),
+        (["--metric_for_best_model", "eval_loss"], False),
+        (["--metric_for_best_model", "mse"], False),
+        (["--metric_for_best_model", "loss", "--greater_is_better", "true"], True),
+    ],
+)
+def test_the_lowest_error_and_the_highest_score_are_the_best(options, expected):
+    assert parse_arguments([*COMMAND, *options])[2].greater_is_better is expected
+
+
+def test_weights_saved_in_bfloat16_are_trained_in_float32(tmp_path):
+    folder = save_tiny(tmp_path, num_labels=2)
+    model = HyperbolicCNNForSequenceClassification.from_pretrained(folder, dtype=torch.bfloat16)
+    model.save_pretrained(folder)
+    args = ModelArguments(model_name_or_path=folder)
+    trained, _ = build_model(args, dataset_of(ClassLabel(num_classes=2), 1), None)
+    assert {weight.dtype for weight in trained.parameters()} == {torch.float32}
+
+
+@pytest.mark.parametrize(
     ("overrides", "max_length", "expected"),
     [("", None, 9), ("", 20, 20), (",max_length=30", 20, 30)],
 )

@@ -21,7 +21,10 @@ def test_a_sequence_that_is_too_long():
     check_sequences(dataset, DNATokenizer(), 12)
     check_sequences(dataset, DNATokenizer(), None)
     check_sequences(dataset, DNATokenizer(), 11, truncation=True)
-    message = r"Row 1 of split 'train' \(A{12}\) has 12 tokens, .* at most max_length=11: raise"
+    message = (
+        r"Row 1 of split 'train' \(A{12}\) has 12 tokens, but at most max_length=11 are read: .*"
+        "--truncation, or raise --max_length. A trained model with head=flatten reads no more"
+    )
     with pytest.raises(ValueError, match=message):
         check_sequences(dataset, DNATokenizer(), 11)
 

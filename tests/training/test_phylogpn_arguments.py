@@ -1,7 +1,9 @@
 """The command line of pre-training: defaults, contradictions, weights; and the network it names."""
 
 import pytest
+import torch
 
+from hf_genomics import PhyloGPNConfig, PhyloGPNForMaskedLM
 from hf_genomics.models.phylogpn.phylogeny import Phylogeny
 from hf_genomics.training.phylogpn_arguments import (
     AlignmentArguments,
@@ -94,3 +96,11 @@ def test_a_trained_network_of_same_length_outputs_is_trained_on_whole_windows(tm
     assert again.config.token_padding == "valid"
     for name, tensor in model.state_dict().items():
         assert tensor.equal(again.state_dict()[name])
+
+
+def test_a_network_saved_in_bfloat16_goes_on_in_float32(tmp_path):
+    sizes = {"outer_dim": 8, "inner_dim": 4, "num_stacks": 1}
+    PhyloGPNForMaskedLM(PhyloGPNConfig(**sizes)).to(torch.bfloat16).save_pretrained(tmp_path)
+    arguments = PhyloGPNArguments(model_name_or_path=str(tmp_path))
+    model = build_phylogpn(arguments, phylogpn_config(arguments), TREE, "a")
+    assert {weight.dtype for weight in model.parameters()} == {torch.float32}

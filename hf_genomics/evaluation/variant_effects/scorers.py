@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from hf_genomics.data.indexed_genome import IndexedGenome
+from hf_genomics.evaluation.devices import usable_device
 from hf_genomics.evaluation.variant_effects.alleles import Substitutions
 from hf_genomics.evaluation.variant_effects.classifier_scorer import ClassifierScorer
 from hf_genomics.evaluation.variant_effects.log_rate_scorer import LogRateScorer
@@ -102,13 +103,14 @@ def load_model(
     """The model of a folder or of the Hub with the head that its scores need, ready to run.
 
     Raises:
-        ValueError: The dtype is not one of `DTYPES`.
+        ValueError: The dtype is not one of `DTYPES`, or PyTorch cannot use the device.
         OSError: There is no such model.
     """
     from transformers import AutoConfig, AutoModelForMaskedLM, AutoModelForSequenceClassification
 
     if dtype not in DTYPES:
         raise ValueError(f"dtype is {dtype!r}; give one of {', '.join(DTYPES)}.")
+    where = usable_device(device)  # known before the weights are read
     trust = {"trust_remote_code": trust_remote_code}
     config = AutoConfig.from_pretrained(name_or_path, **trust)
     names = config.architectures or [""]
@@ -121,5 +123,4 @@ def load_model(
         )
     auto = AutoModelForSequenceClassification if classifier else AutoModelForMaskedLM
     model = auto.from_pretrained(name_or_path, dtype=DTYPES[dtype], **trust)
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    return model.to(device).eval()
+    return model.to(where).eval()
