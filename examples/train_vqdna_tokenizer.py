@@ -22,7 +22,7 @@ from typing import Any
 from transformers import set_seed
 
 from hf_genomics import DNATokenizer, VQDNAQuantizerConfig, VQDNAQuantizerModel
-from hf_genomics.data.genome_windows import WindowCollator
+from hf_genomics.data.genome_windows import GenomeWindows, WindowCollator
 from hf_genomics.evaluation.results import source_commit
 from hf_genomics.training.checkpoints import checkpoint_to_resume
 from hf_genomics.training.config_overrides import parse_config_overrides
@@ -31,7 +31,7 @@ from hf_genomics.training.genome_runs import train_and_record
 from hf_genomics.training.processes import leave_process_group
 from hf_genomics.training.user_errors import user_errors_in_one_line
 from hf_genomics.training.vqdna_arguments import QuantizerArguments, parse_quantizer_arguments
-from hf_genomics.training.vqdna_trainer import VQDNAQuantizerTrainer
+from hf_genomics.training.vqdna_trainer import VQDNAQuantizerTrainer, check_warm_up
 
 
 def main() -> None:
@@ -45,6 +45,8 @@ def main() -> None:
         set_seed(training_args.seed)
         model = build_quantizer(model_args)
         windows = load_windows(data_args, training_args)
+        num_windows = len(windows.train) if isinstance(windows.train, GenomeWindows) else None
+        check_warm_up(model, training_args, num_windows)
     tokenizer = DNATokenizer()
     trainer = VQDNAQuantizerTrainer(
         model=model,

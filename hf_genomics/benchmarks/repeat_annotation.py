@@ -66,7 +66,7 @@ def read_annotation(path: Path, families: Sequence[str] = ()) -> list[Repeat]:
         ValueError: A line is not of the format, or nothing fits the families.
     """
     with open_text(path) as file:
-        lines = [(number, line.rstrip("\n")) for number, line in enumerate(file, start=1)]
+        lines = [(number, line.rstrip("\r\n")) for number, line in enumerate(file, start=1)]
     is_out = any(line.split()[:2] == ["SW", "perc"] for _, line in lines[:3])
     rows = list(_from_out(path, lines, families) if is_out else _from_gff(path, lines, families))
     if not any(row.wanted for row in rows):

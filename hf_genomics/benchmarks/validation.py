@@ -16,7 +16,7 @@ from .labelled_rows import column_list
 
 RULE = (
     "validation is the {percent:g} % of each class of train whose SHA-256 of `seed:sequence`, seed "
-    "{seed}, is smallest"
+    "{seed}, is smallest; copies of a sequence count once and stay together"
 )
 
 
@@ -36,6 +36,9 @@ def set_validation_aside(
 ) -> tuple[DatasetDict, str]:
     """`dataset` with a part of `train` as `validation`, and a sentence that says how.
 
+    The share is of each class's distinct sequences. One that several classes have is in
+    `validation` with all of its rows if any of them chooses it.
+
     Raises:
         ValueError: `fraction` is not between 0 and 1, or a class has too few rows for it.
     """
@@ -47,22 +50,24 @@ def set_validation_aside(
     rows = dataset["train"]
     labels = column_list(rows, "label")
     digests = row_digests(column_list(rows, "sequence"), seed)
-    chosen: list[int] = []
+    chosen: set[bytes] = set()
+    for label in set(labels):
+        own = {digest for digest, other in zip(digests, labels, strict=True) if other == label}
+        chosen.update(sorted(own)[: max(1, round(fraction * len(own)))])
+    is_aside = [digest in chosen for digest in digests]
     for label in sorted(set(labels)):
-        own = [row for row, other in enumerate(labels) if other == label]
-        count = max(1, round(fraction * len(own)))
-        if count >= len(own):
+        own_rows = [row for row, other in enumerate(labels) if other == label]
+        if all(is_aside[row] for row in own_rows):
             name = rows.features["label"].int2str(label)
+            distinct = len({digests[row] for row in own_rows})
             raise ValueError(
-                f"validation_fraction {fraction} of the {len(own)} training rows of class {name!r} "
-                "leaves one side empty; choose another share."
+                f"validation_fraction {fraction} of the {len(own_rows)} training rows of class "
+                f"{name!r} ({distinct} distinct sequences) leaves one side empty; choose another "
+                "share."
             )
-        last = sorted(digests[row] for row in own)[count - 1]
-        chosen += [row for row in own if digests[row] <= last]
-    aside = set(chosen)
     parts = {
         **dataset,
-        "train": rows.select([row for row in range(len(rows)) if row not in aside]),
-        "validation": rows.select(sorted(chosen)),
+        "train": rows.select([row for row, aside in enumerate(is_aside) if not aside]),
+        "validation": rows.select([row for row, aside in enumerate(is_aside) if aside]),
     }
     return in_order(parts), RULE.format(percent=100 * fraction, seed=seed)

@@ -18,6 +18,7 @@ from transformers import PreTrainedTokenizerBase
 from hf_genomics.data.alignment_windows import Interval, parse_interval
 from hf_genomics.data.fasta import read_fasta
 from hf_genomics.data.sequence import opposite_strand
+from hf_genomics.tokenization_dna import IUPAC_CODES, WHITE_SPACE
 
 PIECE = 2**20  # bases of a row; a window lies within one
 FEATURES = Features(
@@ -26,6 +27,9 @@ FEATURES = Features(
 
 IS_BASE = np.zeros(256, bool)
 IS_BASE[list(b"ACGTUacgtu")] = True
+# What the tokenizer reads, but `[MASK]`: it is no part of a genome, and a window could cut it.
+_CODES = "ACGTUN" + IUPAC_CODES
+ACCEPTED = (_CODES + _CODES.lower() + "-" + WHITE_SPACE).encode()
 
 
 def load_genomes(
@@ -49,8 +53,8 @@ def load_genomes(
         cache_dir: where the Arrow file is kept; that of `datasets` by default.
 
     Raises:
-        ValueError: a file is no FASTA, two contigs have one name, a name of `held_out` is unknown
-            or empty, or nothing is left.
+        ValueError: a file is no FASTA, a letter is no nucleotide code, a row has no sequence, two
+            contigs have one name, a name of `held_out` is unknown or empty, or nothing is left.
     """
     try:
         rows = Dataset.from_generator(
@@ -58,7 +62,7 @@ def load_genomes(
             gen_kwargs={
                 # no lists: `datasets` would take them for shards
                 "sources": tuple(sources),
-                "states": tuple(map(_state, sources)),  # a file that has changed is read anew
+                "states": tuple(map(_state, sources)),  # what has changed is read anew
                 "held_out": tuple(held_out),
                 "want_held_out": want_held_out,
                 "sequence_column": sequence_column,
@@ -74,14 +78,22 @@ def load_genomes(
     return rows
 
 
-def _state(source: str) -> tuple[int, ...]:
+def _state(source: str) -> tuple[str, tuple[tuple[str, int, int], ...]] | None:
+    """Where a source lies on this machine and how its files are; None for a Hub id.
+
+    The path is resolved: a relative name is another genome in another working directory.
+    """
     path = Path(source)
-    return (path.stat().st_mtime_ns, path.stat().st_size) if path.is_file() else ()
+    if not path.exists():
+        return None
+    files = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
+    states = [(str(file.relative_to(path)), file.stat()) for file in sorted(files)]
+    return str(path.resolve()), tuple((n, stat.st_mtime_ns, stat.st_size) for n, stat in states)
 
 
 def _rows(
     sources: tuple[str, ...],
-    states: tuple[tuple[int, ...], ...],
+    states: tuple[object, ...],
     held_out: tuple[str, ...],
     want_held_out: bool,
     sequence_column: str,
@@ -98,11 +110,9 @@ def _rows(
             if is_out == want_held_out:
                 is_empty = False
                 for begin in range(start, end, PIECE):
-                    yield {
-                        "name": name,
-                        "start": begin,
-                        "sequence": sequence[begin : min(begin + PIECE, end)],
-                    }
+                    piece = sequence[begin : min(begin + PIECE, end)]
+                    _check_letters(name, begin, piece)
+                    yield {"name": name, "start": begin, "sequence": piece}
     unknown = sorted({interval.name for interval in intervals} - seen)
     if unknown:
         some = ", ".join(sorted(seen)[:8])
@@ -111,6 +121,18 @@ def _rows(
         raise ValueError(
             f"no sequence of {', '.join(sources)} is "
             f"{'held out' if want_held_out else 'left for training'}; held out: {[*held_out]}."
+        )
+
+
+def _check_letters(name: str, start: int, piece: str) -> None:
+    """Refuses what the tokenizer would refuse in the middle of training, without the contig."""
+    # here one look-up per byte; the place is looked for only where there is one
+    if piece.encode().translate(None, ACCEPTED):
+        accepted = ACCEPTED.decode()
+        place = next(place for place, letter in enumerate(piece) if letter not in accepted)
+        raise ValueError(
+            f"contig {name!r} has {piece[place]!r} at position {start + place} (0-based), which is "
+            "no nucleotide code (A, C, G, T, U, N, IUPAC codes, -); write N for an unknown base."
         )
 
 
@@ -124,7 +146,13 @@ def contigs(sources: tuple[str, ...], column: str, split: str) -> Iterator[tuple
         for number, row in enumerate(load_dataset(source, split=split, streaming=True)):
             if column not in row:
                 raise ValueError(f"{source} has no column {column!r}; it has {', '.join(row)}.")
-            yield str(row.get("name", row.get("id", number))), row[column]
+            name = str(row.get("name", row.get("id", number)))
+            if not isinstance(row[column], str):
+                raise ValueError(
+                    f"row {number} ({name!r}) of {source} has {row[column]!r} in its column "
+                    f"{column!r}, which must hold text; leave the row out."
+                )
+            yield name, row[column]
 
 
 def stretches(
@@ -164,7 +192,10 @@ class GenomeWindows:
         seed: of the draws.
 
     Attributes:
-        num_left_out: tiles left out, for unknown bases.
+        num_left_out: tiles left out for unknown bases, and rows (contigs, or stretches of one) that
+            are shorter than a window, one each. The bases behind a row's last whole window are not
+            counted.
+        num_too_short: those of `num_left_out` that are rows shorter than a window.
 
     Raises:
         ValueError: an option is out of range, or no tile is left.
@@ -191,13 +222,14 @@ class GenomeWindows:
         self.reverse_complement = reverse_complement
         self.seed = seed
         tiles: list[NDArray[np.int64]] = []
-        self.num_left_out = 0
+        self.num_left_out = self.num_too_short = 0
         for row in range(len(rows)):
             bases = IS_BASE[self._bases(row)]
             number = len(bases) // window
             known = bases[: number * window].reshape(number, window).mean(1) >= least_known
             kept = np.flatnonzero(known)
-            self.num_left_out += number - len(kept)
+            self.num_too_short += number == 0
+            self.num_left_out += number - len(kept) + (number == 0)
             tiles.append(np.stack([np.full(len(kept), row), kept * window], 1))
         self.tiles = np.concatenate(tiles)
         if not len(self.tiles):

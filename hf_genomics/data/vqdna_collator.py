@@ -98,7 +98,8 @@ class SpanMaskingCollator:
         """`input_ids`, `attention_mask` and `labels`, `(batch_size, longest)` each.
 
         Args:
-            rows: each with a `sequence`, or with `input_ids` from a tokenizer.
+            rows: each with a `sequence`, or with `input_ids` from a tokenizer; of these, positions
+                with 0 in the row's `attention_mask` are left out.
         """
         batch = self._padded(rows)
         ids, there = batch["input_ids"], batch["attention_mask"]
@@ -120,8 +121,8 @@ class SpanMaskingCollator:
             cut = {"truncation": True, "max_length": self.max_length} if self.max_length else {}
             sequences = [row["sequence"] for row in rows]
             return dict(self.tokenizer(sequences, padding=True, return_tensors="pt", **cut))
-        # `pad` takes lists; a mask of each row's own is made anew from its length
-        ids = [torch.as_tensor(row["input_ids"])[: self.max_length].tolist() for row in rows]
+        # `pad` takes lists, and makes the mask anew from each one's length
+        ids = [_without_padding(row)[: self.max_length].tolist() for row in rows]
         return dict(self.tokenizer.pad({"input_ids": ids}, padding=True, return_tensors="pt"))
 
     def _mask(self, ids: NDArray[np.int64], is_base: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -137,3 +138,10 @@ class SpanMaskingCollator:
             max_length=self.max_span_length,
             unit=self.unit,
         )
+
+
+def _without_padding(row: dict[str, Any]) -> Tensor:
+    """The ids of a tokenized row; its mask alone tells padding from gaps, which have its id."""
+    ids = torch.as_tensor(row["input_ids"])
+    there = row.get("attention_mask")
+    return ids if there is None else ids[torch.as_tensor(there) != 0]

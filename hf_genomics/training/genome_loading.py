@@ -26,7 +26,7 @@ class Genomes:
     held_out: GenomeWindows | None
 
     def summary(self) -> dict[str, dict[str, int]]:
-        """Windows, and those left out for unknown bases, of each split that can be counted."""
+        """Windows, and those left out for unknown bases or short contigs, of each split that can be counted."""
         splits = {
             name: split
             for name, split in (("train", self.train), ("held_out", self.held_out))

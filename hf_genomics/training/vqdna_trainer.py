@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import ceil
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from transformers import EvalPrediction
+from transformers import EvalPrediction, TrainingArguments
 
 from hf_genomics.models.vqdna.hierarchical_quantization import code_counts
+from hf_genomics.models.vqdna.modeling_vqdna_quantizer import VQDNAQuantizerModel
 from hf_genomics.training.logged_means import LoggedMeansTrainer
 
 
@@ -54,7 +56,10 @@ class VQDNAQuantizerTrainer(LoggedMeansTrainer):
         prediction_loss_only: bool,
         ignore_keys: list[str] | None = None,
     ) -> tuple[Tensor | None, Any, Tensor | None]:
-        """Predicts codes `(B, Q, T)`; labels are bases read back, entropy, bases `(B, 3)`."""
+        """Predicts codes `(B, T, Q)`; labels are bases read back, entropy, bases `(B, 3)`.
+
+        T is dimension 1, the one that `Trainer` pads where batches differ in length.
+        """
         inputs = self._prepare_inputs(inputs)
         with torch.no_grad(), self.compute_loss_context_manager():
             outputs = model(**inputs)
@@ -64,7 +69,7 @@ class VQDNAQuantizerTrainer(LoggedMeansTrainer):
         entropy = F.cross_entropy(logits.transpose(1, 2), targets, reduction="none").sum(1)
         right = ((logits.argmax(2) == ids) & known).sum(1)
         sums = torch.stack([right.float(), entropy, known.sum(1).float()], 1)
-        return outputs.loss.detach(), outputs.codes.int(), sums
+        return outputs.loss.detach(), outputs.codes.transpose(1, 2).int().contiguous(), sums
 
     def _usage(self, prediction: EvalPrediction) -> dict[str, float]:
         codes = torch.from_numpy(np.asarray(prediction.predictions))  # padded with -100
@@ -72,12 +77,58 @@ class VQDNAQuantizerTrainer(LoggedMeansTrainer):
         result = {"accuracy": right / known, "cross_entropy": entropy / known}
         model = self.accelerator.unwrap_model(self.model)
         for level, size in enumerate(model.config.codebook_sizes):
-            counts = code_counts(codes[:, level].clamp_min(-1).long(), size).double()
+            counts = code_counts(codes[:, :, level].clamp_min(-1).long(), size).double()
             frequencies = counts / counts.sum().clamp_min(1)
             bits = -torch.special.xlogy(frequencies, frequencies).sum()
             result[f"active_{level}"] = 100.0 * float((counts > 0).double().mean())
             result[f"perplexity_{level}"] = float(bits.exp())
         return {name: float(value) for name, value in result.items()}
+
+
+def check_warm_up(
+    model: VQDNAQuantizerModel, training: TrainingArguments, num_examples: int | None
+) -> None:
+    """Refuses a run that ends before its codebooks are first set.
+
+    Args:
+        model: as the run begins; of one that is resumed, as it began.
+        training: arguments of the run.
+        num_examples: of all processes in an epoch; None for a stream.
+
+    Raises:
+        ValueError: the run has no pass after the warm-up.
+    """
+    config = model.config
+    passes = int(model.training_steps) + training_passes(training, num_examples)
+    if config.codebook_frozen or config.kmeans_warmup_steps == 0:
+        return
+    if passes <= config.kmeans_warmup_steps:
+        raise ValueError(
+            f"training ends after {passes} forward passes, but the codebooks are first set after "
+            f"a warm-up of {config.kmeans_warmup_steps} (kmeans_warmup_steps); train for longer, "
+            "or start from random weights with --config_overrides "
+            f"kmeans_warmup_steps={passes // 2}."
+        )
+
+
+def training_passes(training: TrainingArguments, num_examples: int | None) -> int:
+    """Forward passes of a process in a whole run, of which accumulation takes several a step.
+
+    At most these: an epoch's last step accumulates what is left of the epoch.
+    """
+    each = training.gradient_accumulation_steps
+    if num_examples is None:
+        return training.max_steps * each
+    together = training.train_batch_size * training.world_size
+    batches = (
+        num_examples // together if training.dataloader_drop_last else ceil(num_examples / together)
+    )
+    steps = max(1, ceil(batches / each))  # of an epoch
+    total = training.max_steps
+    if total <= 0:
+        total = ceil(training.num_train_epochs * steps)
+    epochs, rest = divmod(total, steps)
+    return epochs * batches + rest * each
 
 
 def is_known(ids: Tensor, attention_mask: Tensor | None) -> Tensor:

@@ -176,6 +176,13 @@ def test_gff_gives_types_that_begin_as_asked_and_other_repeats_to_avoid(tmp_path
     assert [row.wanted for row in read_annotation(path)] == [True]
 
 
+def test_line_ends_of_windows_are_no_part_of_a_family(tmp_path):
+    path = tmp_path / "a.gff3"
+    row = "chr1\tx\trepeat_region\t201\t260\t.\t+\t.\tclass=LTR/Copia"
+    path.write_bytes(f"##gff-version 3\r\n{row}\r\n\r\n".encode())
+    assert [row.family for row in read_annotation(path)] == ["LTR/Copia"]
+
+
 def test_biotype_of_a_gtf_gives_the_genes_and_exons_to_avoid(tmp_path):
     path = tmp_path / "a.gtf"
     path.write_text(

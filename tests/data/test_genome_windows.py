@@ -1,6 +1,7 @@
 """Windows of genomes: every base once, what is held out never, and draws that repeat."""
 
 import gzip
+import os
 from pathlib import Path
 
 import numpy as np
@@ -154,3 +155,52 @@ def test_the_collator_makes_ids(fasta, tmp_path):
         DNATokenizer().decode(batch["input_ids"][1]).replace(" ", "")
         == CONTIGS["chr2"][200:300].upper()
     )
+
+
+def test_a_folder_that_has_changed_is_read_anew(tmp_path):
+    (tmp_path / "data").mkdir()
+    for sequence in ("ACGT", "TTTT"):
+        Dataset.from_dict({"sequence": [sequence]}).to_parquet(tmp_path / "data/train.parquet")
+        assert load(str(tmp_path / "data"), tmp_path)["sequence"] == [sequence]
+
+
+def test_a_relative_name_is_another_genome_in_another_folder(tmp_path, monkeypatch):
+    for sequence in ("ACGT", "TTTT"):
+        (tmp_path / sequence).mkdir()
+        monkeypatch.chdir(tmp_path / sequence)
+        Path("genome.fa").write_text(f">a\n{sequence}\n")
+        os.utime("genome.fa", ns=(0, 0))
+        assert load("genome.fa", tmp_path)["sequence"] == [sequence]
+
+
+def test_a_letter_that_is_no_nucleotide_code_is_named_with_its_contig(tmp_path, monkeypatch):
+    monkeypatch.setattr(genome_windows, "PIECE", 4)
+    path = tmp_path / "genome.fa"
+    path.write_text(">good\nACGTUNRYSWKMBDHV-acgtunryswkmbdhv\n>bad\nACGTACXT\n")
+    with pytest.raises(ValueError, match=r"contig 'bad' has 'X' at position 6 .*; write N"):
+        load(str(path), tmp_path)
+
+
+def test_what_is_read_as_a_genome_is_what_the_tokenizer_reads():
+    accepted = genome_windows.ACCEPTED.decode()
+    for letter in map(chr, range(256)):
+        if letter in accepted:
+            DNATokenizer()(letter)
+        else:
+            with pytest.raises(ValueError, match="."):
+                DNATokenizer()(letter)
+
+
+def test_a_row_without_a_sequence_is_named(tmp_path):
+    (tmp_path / "data").mkdir()
+    data = Dataset.from_dict({"id": ["x", "y"], "sequence": ["ACGT", None]})
+    data.to_parquet(tmp_path / "data" / "train.parquet")
+    with pytest.raises(ValueError, match=r"row 1 \('y'\) of .* has None in its column 'sequence'"):
+        load(str(tmp_path / "data"), tmp_path)
+
+
+def test_contigs_shorter_than_a_window_are_counted(tmp_path):
+    path = tmp_path / "genome.fa"
+    path.write_text(">a\n" + "ACGTACGTAC" + "N" * 10 + "\n>b\nACGT\n>c\nACGTACGTA\n")
+    cut = GenomeWindows(load(str(path), tmp_path), 10)
+    assert (len(cut), cut.num_left_out, cut.num_too_short) == (1, 3, 2)

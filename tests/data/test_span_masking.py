@@ -114,6 +114,17 @@ def test_rows_may_be_tokenized():
     assert all(torch.equal(found[name], expected[name]) for name in expected)
 
 
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_padding_of_tokenized_rows_is_no_gap(side):
+    sequences = random_sequences(12, 7)
+    tokenizer, collator = DNATokenizer(padding_side=side), SpanMaskingCollator(DNATokenizer())
+    padded = tokenizer(sequences, padding="max_length", max_length=16)
+    columns = zip(padded["input_ids"], padded["attention_mask"], strict=True)
+    found = collator([{"input_ids": ids, "attention_mask": mask} for ids, mask in columns])
+    expected = collator([{"sequence": one} for one in sequences])
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
 def test_long_sequences_are_cut():
     (sequence,) = random_sequences(40)
     collator = SpanMaskingCollator(DNATokenizer(), max_length=16)

@@ -132,6 +132,10 @@ def test_two_processes_train_one_model(genome, tmp_path):
         (["--model_name_or_path", "x"], "a trained quantizer keeps its shape"),
         (["--eval_strategy", "steps", "--held_out"], "--held_out"),
         (["--preset", "best"], "invalid choice"),
+        (
+            ["--max_steps", "3"],
+            "after 3 forward passes, but the codebooks are first set after a warm",
+        ),
         (["--held_out", "chrX"], "error: no contig is named chrX; there are chr1, chr2"),
     ],
 )

@@ -190,6 +190,8 @@ class VQDNAQuantizerModel(VQDNAQuantizerPreTrainedModel):
         torch.Size([2, 2, 6])
     """
 
+    training_steps: Tensor
+
     def __init__(self, config: VQDNAQuantizerConfig):
         super().__init__(config)
         self.encoder = VQDNAQuantizerEncoder(config)
@@ -371,8 +373,11 @@ class VQDNAQuantizerModel(VQDNAQuantizerPreTrainedModel):
         codes = torch.empty(shape, dtype=torch.int64, device=input_ids.device)
         halo = -(-self.receptive_radius // ratio) * ratio
         for window, inside, kept in windows(length, chunk_size, halo):
-            mask = None if attention_mask is None else attention_mask[:, window]
-            found = self.encode(input_ids[:, window], mask, return_dict=True).codes
+            # hidden, which reads the same: a chunk may begin in a hole, which is no left padding
+            hidden = None if attention_mask is None else attention_mask[:, window] == 0
+            found = self.encode(
+                input_ids[:, window], nucleotide_mask=hidden, return_dict=True
+            ).codes
             codes[:, :, per_code(kept, ratio)] = found[:, :, per_code(inside, ratio)]
         return codes
 

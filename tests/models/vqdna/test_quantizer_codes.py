@@ -202,6 +202,22 @@ def test_codes_by_the_chunk_are_those_of_the_whole(ratio, length):
     assert torch.equal(model.tokenize(ids, chunk_size=8), whole)
 
 
+@RATIOS
+def test_a_chunk_may_begin_in_a_hole_of_the_mask(ratio):
+    model, ids = tiny_quantizer(downsample_ratio=ratio), random_ids(64)
+    mask = torch.ones_like(ids)
+    mask[:, 10:30] = 0
+    whole = model.tokenize(ids, mask)
+    for chunk_size in (4, 8, 16):
+        assert torch.equal(model.tokenize(ids, mask, chunk_size=chunk_size), whole)
+
+
+def test_left_padding_is_refused_by_the_chunk_too():
+    ids = torch.cat([torch.full((1, 3), PAD), random_ids(50)], 1)
+    with pytest.raises(ValueError, match="padding_side = 'right'"):
+        tiny_quantizer(downsample_ratio=2).tokenize(ids, (ids != PAD).long(), chunk_size=8)
+
+
 def test_a_chunk_is_no_longer_than_its_halo_makes_it(monkeypatch):
     model, ids, widths = tiny_quantizer(), random_ids(1000), []
     encode = type(model).encode
