@@ -22,6 +22,7 @@ from transformers.utils import logging
 
 from hf_genomics.data.progress import bars_shown
 from hf_genomics.hub.batch import Entry, read_entries
+from hf_genomics.hub.checks import check_repo_ids
 from hf_genomics.hub.errors import PublishingError
 from hf_genomics.hub.uploading import Content, Destination, require_token, upload
 
@@ -155,6 +156,7 @@ def publish(work: list[tuple[Entry, Destination]], *, dry_run: bool) -> None:
     exports = Path(tempfile.mkdtemp(prefix="hf_genomics-export-"))
     try:
         with errors_in_plain_words(), bars_where_somebody_watches():
+            check_repo_ids(to.repo_id for _, to in work)
             for _, to in work:
                 if to.create_pr and to.revision is not None:
                     raise PublishingError("A pull request goes to main: leave --revision out.")

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub.errors import HFValidationError
 from transformers.utils.logging import tqdm
 
 from hf_genomics import DNATokenizer, VQDNAQuantizerModel
 from hf_genomics.data.genome_windows import GenomeWindows, WindowCollator, load_genomes
-from hf_genomics.evaluation.codebooks import as_table, codebook_metrics
+from hf_genomics.evaluation.codebooks import SHIFT, as_table, codebook_metrics
 from hf_genomics.evaluation.results import (
     command_line,
     package_versions,
@@ -31,20 +32,21 @@ from hf_genomics.training.user_errors import user_errors_in_one_line
 def main() -> None:
     args = parse_arguments(sys.argv[1:])
     with user_errors_in_one_line("evaluate_codebooks.py"):
+        folders = named_folders(args.models)
+        models = {name: load_model(source, args.window) for name, source in folders.items()}
         rows = load_genomes(args.genomes, held_out=args.held_out, want_held_out=True)
         windows = GenomeWindows(rows, args.window)
     collate = WindowCollator(DNATokenizer())
     input_ids = collate([windows[i] for i in range(len(windows))])["input_ids"]
     results: dict[str, dict[str, Any]] = {}
-    for named in tqdm(args.models, desc="models"):
-        name, _, folder = named.rpartition("=")
-        model = VQDNAQuantizerModel.from_pretrained(folder).eval().to(args.device)
+    for name, model in tqdm(models.items(), desc="models"):
+        model.to(args.device)
         metrics = codebook_metrics(
             model, input_ids.to(args.device), batch_size=args.batch_size, seed=args.seed
         )
         sizes = {"num_parameters": model.num_parameters()}
         sizes |= {f"codes_{i}": size for i, size in enumerate(model.config.codebook_sizes)}
-        results[name or folder] = sizes | metrics
+        results[name] = sizes | metrics
     names = list(dict.fromkeys(name for metrics in results.values() for name in metrics))
     table = as_table(results, names)
     print(table)
@@ -62,6 +64,59 @@ def main() -> None:
             "versions": package_versions(),
         },
     )
+
+
+def named_folders(models: list[str]) -> dict[str, str]:
+    """Name -> folder or Hub id, of texts FOLDER and NAME=FOLDER.
+
+    Raises:
+        ValueError: two models have one name.
+    """
+    folders: dict[str, str] = {}
+    for text in models:
+        name, folder = name_and_folder(text)
+        if name in folders:
+            raise ValueError(
+                f"--models names {folders[name]} and {folder} both {name!r}; give each a name of "
+                "its own, as NAME=FOLDER."
+            )
+        folders[name] = folder
+    return folders
+
+
+def name_and_folder(text: str) -> tuple[str, str]:
+    """The parts of FOLDER or NAME=FOLDER; name and folder may hold a `=`, as `lr=3` does."""
+    if Path(text).is_dir() or "=" not in text:
+        return text, text
+    parts = text.split("=")
+    for i in range(1, len(parts)):
+        name, folder = "=".join(parts[:i]), "=".join(parts[i:])
+        if folder and Path(folder).is_dir():
+            break
+    return name or folder, folder
+
+
+def load_model(source: str, window: int) -> VQDNAQuantizerModel:
+    """The quantizer of a folder or Hub id, in evaluation mode.
+
+    Raises:
+        ValueError: there is none, or it needs longer windows.
+    """
+    try:
+        model: VQDNAQuantizerModel = VQDNAQuantizerModel.from_pretrained(source).eval()
+    except (OSError, HFValidationError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ValueError(
+            f"--models: no quantizer can be loaded from {source!r}; name the folder of a run of "
+            f"examples/train_vqdna_tokenizer.py, or a Hub id ({reason})"
+        ) from error
+    needed = 2 * model.receptive_radius + SHIFT + 1
+    if window < needed:
+        raise ValueError(
+            f"--window is {window}, but measures of {source} need windows of {needed} bases or "
+            f"more; pass --window {needed}, or a longer one."
+        )
+    return model
 
 
 def parse_arguments(command: list[str]) -> argparse.Namespace:

@@ -13,6 +13,14 @@ from .runs import CONFIG, RESULTS, read_yaml
 LIST_FILE = "publish.yaml"
 KINDS = ("dataset", "model")  # in this order, for cards of models link to data sets
 OPTIONS = {"private", "repeat", "output"}
+FORMS = {
+    "kind": "text",
+    "folder": "text",
+    "repo_id": "text, user/name",
+    "private": "true or false",
+    "repeat": "a list of folders",
+    "output": "text",
+}
 
 
 @dataclass(frozen=True)
@@ -55,7 +63,21 @@ def read_entries(path: Path, owner: str | None = None) -> list[Entry]:
     twice = sorted({name for kind, name in names if names.count((kind, name)) > 1})
     if twice:
         raise PublishingError(f"{path}: each repository once, but twice there are:", twice)
+    _refuse_shared_outputs(path, entries)
     return sorted(entries, key=lambda entry: KINDS.index(entry.kind))
+
+
+def _refuse_shared_outputs(path: Path, entries: list[Entry]) -> None:
+    """The second export would take the place of the first before either is sent."""
+    writers: dict[Path, list[str]] = {}
+    for entry in entries:
+        if entry.options.get("output"):
+            writers.setdefault(entry.options["output"].resolve(), []).append(entry.repo_id)
+    shared = [
+        f"{folder}: {', '.join(ids)}" for folder, ids in sorted(writers.items()) if len(ids) > 1
+    ]
+    if shared:
+        raise PublishingError(f"{path}: give each repository an output folder of its own:", shared)
 
 
 def _found_in(root: Path, owner: str | None) -> list[Entry]:
@@ -73,6 +95,14 @@ def _found_in(root: Path, owner: str | None) -> list[Entry]:
     return entries
 
 
+def _has_form(key: str, value: Any) -> bool:
+    if key == "private":
+        return isinstance(value, bool)
+    if key == "repeat":
+        return isinstance(value, list) and all(isinstance(folder, str) for folder in value)
+    return isinstance(value, str)
+
+
 def _listed_in(file: Path) -> list[Entry]:
     listed = read_yaml(file)
     if not isinstance(listed, list):
@@ -86,6 +116,14 @@ def _listed_in(file: Path) -> list[Entry]:
                 f"entry {number} is {one}; it needs kind (model or dataset), folder and repo_id, "
                 f"and may have {', '.join(sorted(OPTIONS))}"
             )
+            continue
+        wrong = [
+            f"entry {number}: {key} is {value!r}, but {FORMS[key]} is needed"
+            for key, value in one.items()
+            if value is not None and not _has_form(key, value)
+        ]
+        if wrong:
+            problems += wrong
             continue
         repeat = given.get("repeat") or []
         given["repeat"] = [file.parent / other for other in repeat]

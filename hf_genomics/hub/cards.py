@@ -11,7 +11,7 @@ from huggingface_hub import ModelCardData
 
 from .errors import PublishingError
 from .family_fields import fields_of
-from .runs import CONFIG, RESULTS, STATE, DataFacts, Run, read_json
+from .runs import CONFIG, FACTS, HUB_ID, RESULTS, STATE, DataFacts, Run, is_hub_id, read_json
 from .scores import METRIC_NAMES, SUMMARY
 from .scores_table import model_index, results_table
 from .templates import fill
@@ -74,7 +74,6 @@ def metadata(
 ) -> str:
     """The YAML block of the card, `model-index` included."""
     task = pipeline_of(config)
-    parent = run.results.get("model_arguments", {}).get("model_name_or_path")
     metrics = [m for m in METRIC_NAMES if f"test_{m}" in summary["scores"] and m != "loss"]
     facts = ModelCardData(
         license=weights_license(run),
@@ -83,13 +82,31 @@ def metadata(
         tags=["biology", "genomics", "dna", config["model_type"], "custom_code"],
         datasets=[data.hub_id] if data.hub_id else None,
         metrics=metrics or None,
-        base_model=parent if parent and not parent.startswith(("path/to/", ".")) else None,
+        base_model=base_model(run),
         model_name=repo_id.partition("/")[2],
         eval_results=model_index(
             summary, data, data_config(run), task, source_url(repo_id, RESULTS)
         ),
     )
     return yaml.safe_dump(facts.to_dict(), sort_keys=False, allow_unicode=True).rstrip()
+
+
+def base_model(run: Run) -> str | None:
+    """The Hub id of the model that training began with; None where it may have been a folder.
+
+    Raises:
+        PublishingError: `card.yaml` names one that cannot be on the Hub.
+    """
+    stated = run.facts.get("base_model")
+    if stated is not None:
+        if not isinstance(stated, str) or not HUB_ID.fullmatch(stated):
+            raise PublishingError(
+                f"{run.folder / FACTS}: base_model is {stated!r}, but a Hub id user/name is "
+                "needed; correct it, or leave it out."
+            )
+        return stated
+    given = str(run.results.get("model_arguments", {}).get("model_name_or_path") or "")
+    return given if is_hub_id(given, run) else None
 
 
 def pipeline_of(config: dict[str, Any]) -> str:

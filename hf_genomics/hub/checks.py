@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub import get_token
+from huggingface_hub.errors import HFValidationError
+from huggingface_hub.utils import validate_repo_id
 
 from .errors import PublishingError
-from .runs import RESULTS, front_matter
+from .runs import RESULTS, front_matter, load_json, read_json, read_text
 from .templates import RESULTS_SECTION
 
 # Files that run code when they are opened, hold secrets, or belong to one machine.
@@ -41,6 +43,22 @@ _EMPTY_CELL = re.compile(r"^\|(?![ |]*$).*\|[ \t]*\|", re.MULTILINE)
 _DECIMAL = re.compile(r"(?<![\w.])-?\d+\.\d+(?![\w.])")
 
 
+def check_repo_ids(repo_ids: Iterable[str]) -> None:
+    """Raises PublishingError for names that the Hub would refuse, all of them at once."""
+    problems = []
+    for repo_id in repo_ids:
+        try:
+            validate_repo_id(repo_id)
+            if repo_id.count("/") != 1:
+                problems.append(f"{repo_id!r} names no user or organisation")
+        except HFValidationError as error:
+            problems.append(str(error))
+    if problems:
+        raise PublishingError(
+            "A repository is user/name, in the letters a to z, digits, '-', '_' and '.':", problems
+        )
+
+
 def check_repository(folder: Path) -> None:
     """All checks of this page on every file of `folder`.
 
@@ -53,9 +71,11 @@ def check_repository(folder: Path) -> None:
 
 
 def files_of(folder: Path) -> dict[str, Path]:
-    """Every file below `folder` by its path in the repository, sorted."""
+    """Every file below `folder` by its path in the repository, sorted; git's own are left out."""
     found = {
-        file.relative_to(folder).as_posix(): file for file in folder.rglob("*") if file.is_file()
+        file.relative_to(folder).as_posix(): file
+        for file in folder.rglob("*")
+        if file.is_file() and ".git" not in file.relative_to(folder).parts
     }
     return {path: found[path] for path in sorted(found)}
 
@@ -90,8 +110,13 @@ def text_lines(file: Path) -> Iterable[str]:
     """The lines of a text file; of weights the metadata; nothing of other binary files."""
     with file.open("rb") as opened:
         if file.suffix == ".safetensors":
-            header = opened.read(struct.unpack("<Q", opened.read(8))[0])
-            return [json.dumps(json.loads(header).get("__metadata__", {}))]
+            try:
+                header = opened.read(struct.unpack("<Q", opened.read(8))[0])
+                return [json.dumps(json.loads(header).get("__metadata__", {}))]
+            except (struct.error, ValueError, OverflowError, AttributeError):
+                raise PublishingError(
+                    f"{file} is not a safetensors file; write it again, or remove it."
+                ) from None
         if b"\0" in opened.read(4096):
             return []
     return file.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -103,7 +128,7 @@ def card_problems(folder: Path) -> Iterator[str]:
     if not card.is_file():
         yield "README.md is missing"
         return
-    text = card.read_text(encoding="utf-8")
+    text = read_text(card)
     facts = front_matter(text)
     if not facts.get("license"):
         yield "README.md: the metadata name no license"
@@ -125,20 +150,24 @@ def index_problems(folder: Path, facts: dict[str, Any]) -> Iterator[str]:
     if "model-index" not in facts:
         return
     file = folder / RESULTS
-    results = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    for model in facts["model-index"]:
-        for result in model["results"]:
-            split = result["dataset"].get("split")
-            for metric in result["metrics"]:
-                key, value = f"{split}_{metric['type']}", metric["value"]
-                if results.get(key) != value:
-                    yield f"README.md: model-index has {key} {value}, {RESULTS} {results.get(key)}"
+    results = read_json(file) if file.is_file() else {}
+    try:
+        for model in facts["model-index"]:
+            for result in model["results"]:
+                split = result["dataset"].get("split")
+                for metric in result["metrics"]:
+                    key, value = f"{split}_{metric['type']}", metric["value"]
+                    if results.get(key) != value:
+                        known = results.get(key)
+                        yield f"README.md: model-index has {key} {value}, {RESULTS} {known}"
+    except (TypeError, KeyError, AttributeError):
+        yield "README.md: model-index has another form than the Hub reads; correct or remove it"
 
 
 def numbers_of(folder: Path) -> Iterator[float]:
     """Every number in the JSON files of a folder."""
     for file in sorted(folder.glob("*.json")):
-        todo = [json.loads(file.read_text(encoding="utf-8"))]
+        todo = [load_json(file)]
         while todo:
             value = todo.pop()
             if isinstance(value, dict):

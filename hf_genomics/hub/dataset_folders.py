@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import posixpath
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from hf_genomics.data.alignment_files import sha256_of
 
 from .checks import check_repository, files_of
 from .errors import PublishingError
-from .runs import front_matter, read_json
+from .runs import front_matter, read_json, read_text
 
 CARD = "README.md"
 PROVENANCE = ("provenance.json", "alignment.json")  # of build-dataset and of build-alignment
@@ -38,7 +39,7 @@ def export_dataset(folder: str | Path, repo_id: str) -> dict[str, Path | bytes]:
         raise PublishingError(
             f"{folder} has no {CARD}; build the data set with hf-genomics, which writes one."
         )
-    card = (folder / CARD).read_text(encoding="utf-8")
+    card = read_text(folder / CARD)
     check_repository(folder)
     problems = [*configuration_problems(folder, front_matter(card)), *provenance_problems(folder)]
     if problems:
@@ -53,14 +54,27 @@ def configuration_problems(folder: Path, facts: dict[str, Any]) -> Iterator[str]
     """Configurations without files, unreadable or empty Parquet, splits that do not fit."""
     paths = list(files_of(folder))
     named: set[str] = set()
-    if not facts.get("configs"):
+    configs = facts.get("configs") or []
+    if not configs:
         yield f"{CARD}: the metadata name no configs, so the Hub would guess them"
-    for config in facts.get("configs", []):
+    if not isinstance(configs, list):
+        yield f"{CARD}: configs is {configs!r}, but a list is needed, each starting with '- '"
+        configs = []
+    for config in configs:
         columns: dict[str, list[str]] = {}
-        for data_file in config.get("data_files", []):
-            split, patterns = data_file["split"], data_file["path"]
-            patterns = [patterns] if isinstance(patterns, str) else patterns
-            files = [path for path in paths if any(fnmatch.fnmatch(path, p) for p in patterns)]
+        if not isinstance(config, dict) or not isinstance(config.get("config_name"), str):
+            yield f"{CARD}: {config!r} under configs needs a config_name"
+            continue
+        splits = patterns_of(config)
+        if splits is None:
+            yield (
+                f"{CARD}: configuration {config['config_name']} has data_files "
+                f"{config.get('data_files')!r}; write a path, a list of paths, or a list of "
+                "`split: <name>` and `path: <path or paths>`, each split once"
+            )
+            continue
+        for split, patterns in splits.items():
+            files = [path for path in paths if any(_fits(path, p) for p in patterns)]
             where = f"configuration {config['config_name']}, split {split}"
             if not files:
                 yield f"{where}: no file is called {', '.join(patterns)}"
@@ -82,6 +96,35 @@ def configuration_problems(folder: Path, facts: dict[str, Any]) -> Iterator[str]
             yield f"{path} belongs to no configuration of the card"
         if path.endswith((".csv", ".tsv", ".py")):
             yield f"{path}: data sets are published as Parquet, without scripts and tables of text"
+
+
+def patterns_of(config: dict[str, Any]) -> dict[str, list[str]] | None:
+    """Split -> patterns, of `data_files` in any form that the Hub accepts; None in another."""
+    home, listed = str(config.get("data_dir") or ""), config.get("data_files")
+    if listed is None and home:
+        listed = "**/*.parquet"  # all that is there
+    listed = [listed] if isinstance(listed, str) else listed
+    if not isinstance(listed, list) or not listed:
+        return None
+    if all(isinstance(one, str) for one in listed):
+        listed = [{"split": "train", "path": listed}]  # as the Hub reads files without a split
+    found: dict[str, list[str]] = {}
+    for one in listed:
+        if not isinstance(one, dict) or one.keys() != {"split", "path"}:
+            return None
+        split, paths = one["split"], one["path"]
+        paths = [paths] if isinstance(paths, str) else paths
+        if not isinstance(split, str) or split in found or not isinstance(paths, list):
+            return None
+        if not all(isinstance(path, str) for path in paths):
+            return None
+        found[split] = [posixpath.normpath(posixpath.join(home, path)) for path in paths]
+    return found
+
+
+def _fits(path: str, pattern: str) -> bool:
+    """Whether a pattern of the Hub names the file; `**/` may stand for no folder at all."""
+    return any(fnmatch.fnmatch(path, p) for p in (pattern, pattern.replace("**/", "")))
 
 
 def provenance_problems(folder: Path) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Sequence
@@ -20,7 +19,7 @@ from .checks import check_repository, files_of
 from .errors import PublishingError
 from .family_fields import is_classifier
 from .proof import auto_class_of, prove
-from .runs import CONFIG, RESULTS, STATE, Run, data_facts, read_run
+from .runs import CONFIG, RESULTS, STATE, Run, data_facts, read_json, read_run
 from .scores import SUMMARY, summarize
 from .scores_table import eval_results
 
@@ -172,7 +171,7 @@ def template_of(run_folder: str | Path, templates: Path) -> Path:
     file = Path(run_folder) / CONFIG
     if not file.is_file():
         raise PublishingError(f"{run_folder} has no {CONFIG}, so it holds no model.")
-    config = json.loads(file.read_text(encoding="utf-8"))
+    config = read_json(file)
     name = str(config.get("model_type"))
     if is_classifier(config) and name != "hyperbolic_cnn":
         name = "sequence_classification"

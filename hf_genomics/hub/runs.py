@@ -18,7 +18,7 @@ FACTS = "card.yaml"  # written by hand beside a run: what no file of the run say
 
 # A path from the root, the home folder or a drive; not the inside of a URL or of a relative path.
 _LOCAL_PATH = re.compile(r"(?<![\w.:/\\~-])(?:~|[A-Za-z]:)?[/\\](?:[\w.@+~-]+[/\\])*([\w.@+~-]+)")
-_HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ class Run:
         config: `config.json`.
         results: `all_results.json`, local paths shortened to `path/to/<name>`.
         state: `trainer_state.json`, shortened alike.
-        facts: `card.yaml`: `license` of the weights and, under `data`, what is said below.
+        facts: `card.yaml`: `license` of the weights, `base_model` where it is on the Hub and,
+            under `data`, what is said below.
         evaluations: other results that lie in the folder, shortened alike, by file name.
     """
 
@@ -72,7 +73,7 @@ def read_run(folder: str | Path) -> Run:
             f"{folder} is not the folder of a finished run:",
             [f"{name} is missing; examples/finetune.py writes it" for name in missing],
         )
-    facts = read_yaml(folder / FACTS) if (folder / FACTS).is_file() else {}
+    facts = read_facts(folder / FACTS) if (folder / FACTS).is_file() else {}
     return Run(
         folder=folder,
         config=read_json(folder / CONFIG),
@@ -87,6 +88,47 @@ def read_run(folder: str | Path) -> Run:
     )
 
 
+def read_facts(file: Path) -> dict[str, Any]:
+    """`card.yaml`, without what is empty in it.
+
+    Raises:
+        PublishingError: it is no mapping, or its `data` are none.
+    """
+    facts = read_yaml(file)
+    if not isinstance(facts, dict):
+        raise PublishingError(
+            f"{file} holds {facts!r}, but lines such as `license: mit` are needed; correct it."
+        )
+    facts = {key: value for key, value in facts.items() if value}
+    if not isinstance(facts.get("data", {}), dict):
+        raise PublishingError(
+            f"{file}: data is {facts['data']!r}, but lines such as `name: <name of the data>` "
+            "below `data:` are needed; correct it."
+        )
+    return facts
+
+
+def local_path(name: str, run: Run) -> Path | None:
+    """What a name leads to on this machine, from the current folder or from one above the run.
+
+    A run may be published from another folder than it was made in, so all are looked through, but
+    not those above the home folder: `/home/me` says nothing of the Hub's user `me`.
+    """
+    above = [home for home in run.folder.resolve().parents if home not in Path.home().parents]
+    found = (home / name for home in (Path(), *above))
+    return next((path for path in found if path.exists()), None)
+
+
+def is_hub_id(name: str, run: Run) -> bool:
+    """Whether a name that training was given can only be one of the Hub.
+
+    `runs/lm` may be gone from a folder `runs` that is still there.
+    """
+    if not HUB_ID.fullmatch(name) or name.startswith("path/to/"):
+        return False
+    return not (local_path(name, run) or local_path(name.partition("/")[0], run))
+
+
 def data_facts(run: Run) -> DataFacts:
     """What is known of the data of a run: from `card.yaml`, else from the data set's own card.
 
@@ -97,9 +139,10 @@ def data_facts(run: Run) -> DataFacts:
     raw = read_json(run.folder / RESULTS).get("data_arguments", {})
     name = str(raw.get("dataset_name") or "")
     known: dict[str, Any] = {}
-    if name and Path(name).is_dir():
-        known = _facts_of_folder(Path(name))
-    elif _HUB_ID.fullmatch(name):
+    folder = local_path(name, run) if name else None
+    if folder is not None and folder.is_dir():
+        known = _facts_of_folder(folder)
+    elif is_hub_id(name, run):
         known = {"hub_id": name, "origin": f"https://huggingface.co/datasets/{name}"}
     known |= {key: value for key, value in run.facts.get("data", {}).items() if value}
     if "origin" not in known and "hub_id" in known:
@@ -112,11 +155,16 @@ def data_facts(run: Run) -> DataFacts:
             "  origin: <URL, or how they were made>\n  hub_id: <user/name, if they are on the Hub>",
             [f"data: {key} is not known" for key in missing],
         )
+    hub_id = known.get("hub_id")
+    if not isinstance(hub_id, str | None):
+        raise PublishingError(
+            f"{run.folder / FACTS}: hub_id is {hub_id!r}, but text user/name is needed."
+        )
     return DataFacts(
         name=str(known["name"]),
         license=str(known["license"]),
         origin=str(known["origin"]),
-        hub_id=known.get("hub_id"),
+        hub_id=hub_id,
     )
 
 
@@ -124,7 +172,7 @@ def _facts_of_folder(folder: Path) -> dict[str, Any]:
     """What the card and the provenance file of a data set on disk say."""
     facts: dict[str, Any] = {}
     if (folder / "README.md").is_file():
-        card = front_matter((folder / "README.md").read_text(encoding="utf-8"))
+        card = front_matter(read_text(folder / "README.md"), str(folder / "README.md"))
         facts |= {"name": card.get("pretty_name"), "license": card.get("license")}
     for name in ("provenance.json", "alignment.json"):
         if (folder / name).is_file():
@@ -141,26 +189,42 @@ def shorten_paths(value: Any) -> Any:
     return _LOCAL_PATH.sub(r"path/to/\1", value) if isinstance(value, str) else value
 
 
-def front_matter(text: str) -> dict[str, Any]:
-    """The YAML block at the head of a card; empty if there is none."""
+def front_matter(text: str, where: str = "README.md") -> dict[str, Any]:
+    """The YAML block at the head of a card, which is called `where`; empty if there is none."""
     match = re.match(r"---\n(.*?)\n---\n", text, re.DOTALL)
-    found = yaml.safe_load(match[1]) if match else {}
+    try:
+        found = yaml.safe_load(match[1]) if match else {}
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: 2024-99-99 is no date
+        raise PublishingError(f"The head of {where} is not YAML; correct it: {error}") from None
     return found if isinstance(found, dict) else {}
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_text(path: Path) -> str:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise PublishingError(f"{path} is not text in UTF-8; save it as that: {error}") from None
+
+
+def load_json(path: Path) -> Any:
+    text = read_text(path)
+    try:
+        return json.loads(text)
     except ValueError as error:
-        raise PublishingError(f"{path} is not JSON: {error}") from None
+        raise PublishingError(f"{path} is not JSON; correct or remove it: {error}") from None
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    content = load_json(path)
     if not isinstance(content, dict):
         raise PublishingError(f"{path} holds {type(content).__name__}, but an object is needed.")
     return content
 
 
 def read_yaml(path: Path) -> Any:
+    text = read_text(path)
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.safe_load(text)
         return {} if content is None else content
-    except yaml.YAMLError as error:
-        raise PublishingError(f"{path} is not YAML: {error}") from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise PublishingError(f"{path} is not YAML; correct it: {error}") from None

@@ -26,7 +26,8 @@ class Genomes:
     held_out: GenomeWindows | None
 
     def summary(self) -> dict[str, dict[str, int]]:
-        """Windows, and those left out for unknown bases or short contigs, of each split that can be counted."""
+        """Windows of each split that can be counted, and those left out for unknown bases or short
+        contigs."""
         splits = {
             name: split
             for name, split in (("train", self.train), ("held_out", self.held_out))

@@ -11,11 +11,11 @@ from huggingface_hub import ModelCard
 from huggingface_hub.repocard_data import model_index_to_eval_results
 from safetensors.torch import load_file, save_file
 
-from hf_genomics.hub.cards import example_of
+from hf_genomics.hub.cards import base_model, example_of
 from hf_genomics.hub.checks import card_problems, leaks, stray_files
 from hf_genomics.hub.errors import PublishingError
 from hf_genomics.hub.export import export_model, file_list, template_of
-from hf_genomics.hub.runs import shorten_paths
+from hf_genomics.hub.runs import data_facts, read_run, shorten_paths
 from hf_genomics.hub.scores import summarize, wilson
 from hf_genomics.hub.templates import fill
 from tests.hub.training_runs import (
@@ -163,6 +163,86 @@ def test_unfinished_run(run, name):
 def test_unknown_training_data(run):
     (run / "card.yaml").unlink()
     refused(run, "card.yaml(.|\n)*name: <name of the data>(.|\n)*data: license is not known")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("data:\n", "data: license is not known"),
+        ("data: promoters\n", "data is 'promoters', but lines such as"),
+        ("mit\n", "holds 'mit', but lines such as"),
+        ("license: [\n", "is not YAML; correct it"),
+        ("data: {name: a, license: mit, origin: b, hub_id: [c]}\n", "hub_id is \\['c'\\]"),
+    ],
+)
+def test_bad_card_facts(run, text, message):
+    (run / "card.yaml").write_text(text)
+    with pytest.raises(PublishingError, match=message):
+        data_facts(read_run(run))
+
+
+def run_of(folder, **arguments):
+    """A run that says what it was given: `model_name_or_path`, `dataset_name`."""
+    run = write_run(folder)
+    results = json.loads((run / "all_results.json").read_text())
+    for key, value in arguments.items():
+        results["data_arguments" if key == "dataset_name" else "model_arguments"][key] = value
+    (run / "all_results.json").write_text(json.dumps(results))
+    return run
+
+
+@pytest.mark.parametrize("given", ["runs/lm", "runs/was-removed", "./lm", "path/to/lm", "a/b/c"])
+@pytest.mark.parametrize("here", [".", "elsewhere"])
+def test_starting_weights_in_a_folder_are_no_base_model(tmp_path, monkeypatch, given, here):
+    for folder in ("runs/lm", "elsewhere"):
+        (tmp_path / folder).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / here)
+    run = run_of(tmp_path / "runs" / "tata" / "seed", model_name_or_path=given)
+    assert base_model(read_run(run)) is None
+
+
+def test_starting_weights_of_the_hub_are_the_base_model(tmp_path):
+    run = run_of(tmp_path / "run", model_name_or_path="tester/network")
+    assert base_model(read_run(run)) == "tester/network"
+
+
+def test_user_of_the_hub_is_no_folder_of_a_user_here(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home" / "me"))
+    run = run_of(tmp_path / "home" / "me" / "run", model_name_or_path="me/network")
+    assert base_model(read_run(run)) == "me/network"
+
+
+def test_base_model_that_is_stated(tmp_path):
+    run = run_of(tmp_path / "run", model_name_or_path="/home/someone/lm")
+    (run / "card.yaml").write_text("base_model: tester/network")
+    assert base_model(read_run(run)) == "tester/network"
+    (run / "card.yaml").write_text("base_model: 7")
+    with pytest.raises(PublishingError, match="base_model is 7, but a Hub id"):
+        base_model(read_run(run))
+
+
+def test_data_in_a_folder_are_not_taken_for_the_hub(tmp_path, monkeypatch):
+    """The folder is found from above the run, and where it is gone nothing is made up."""
+    run = run_of(tmp_path / "runs" / "tata", dataset_name="data/motif")
+    (tmp_path / "data").mkdir()
+    (run / "card.yaml").write_text("data: {name: Motif, license: mit}")
+    with pytest.raises(PublishingError, match="data: origin is not known"):
+        data_facts(read_run(run))
+    (tmp_path / "data" / "motif").mkdir()
+    provenance = tmp_path / "data" / "motif" / "provenance.json"
+    provenance.write_text(json.dumps({"origin": "made up"}))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    facts = data_facts(read_run(run))
+    assert (facts.origin, facts.hub_id) == ("made up", None)
+
+
+def test_data_of_the_hub_are_linked(tmp_path):
+    run = run_of(tmp_path / "run", dataset_name="tester/promoters")
+    (run / "card.yaml").write_text("data: {name: Promoters, license: mit}")
+    facts = data_facts(read_run(run))
+    assert facts.hub_id == "tester/promoters"
+    assert facts.origin == "https://huggingface.co/datasets/tester/promoters"
 
 
 def test_weight_that_is_missing(run):

@@ -172,6 +172,13 @@ def change_card(folder, old, new):
             lambda f: next((f / "tata").glob("train-*")).write_bytes(b""),
             "train-00000-of-00001.parquet is empty",
         ),
+        (lambda f: change_card(f, "license: ", "license: [\n"), "head of README.md is not YAML"),
+        (lambda f: (f / "README.md").write_bytes(b"---\n\xff"), "README.md is not text in UTF-8"),
+        (lambda f: (f / "more.json").write_text("{"), "more.json is not JSON; correct or remove"),
+        (lambda f: (f / "more.json").write_bytes(b'"\xff"'), "more.json is not text in UTF-8"),
+        (lambda f: (f / "a.safetensors").write_bytes(b"x"), "is not a safetensors file"),
+        (lambda f: change_card(f, "- config_name: tata", "- name: tata"), "needs a config_name"),
+        (lambda f: change_card(f, "license: ", "model-index: 7\nlicense: "), "has another form"),
     ],
 )
 def test_data_set_that_is_not_fit(data, change, message):
@@ -206,6 +213,86 @@ def test_bad_list(tmp_path, text, message):
     (tmp_path / "publish.yaml").write_text(text)
     with pytest.raises(PublishingError, match=message):
         read_entries(tmp_path)
+
+
+def test_models_do_not_share_an_output_folder(tmp_path):
+    (tmp_path / "publish.yaml").write_text(
+        "- {kind: model, folder: a, repo_id: tester/a, output: kept}\n"
+        "- {kind: model, folder: b, repo_id: tester/b, output: x/../kept}\n"
+    )
+    with pytest.raises(PublishingError, match="kept: tester/a, tester/b"):
+        read_entries(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("field", "message"),
+    [
+        ("repo_id: 7", "entry 1: repo_id is 7, but text, user/name is needed"),
+        ("repo_id: b/c, folder: 2024", "folder is 2024"),
+        ("repo_id: b/c, private: perhaps", "private is 'perhaps', but true or false"),
+        ("repo_id: b/c, repeat: d", "repeat is 'd', but a list of folders"),
+        ("repo_id: b/c, output: [d]", r"output is \['d'\]"),
+    ],
+)
+def test_list_with_a_field_of_another_type(tmp_path, field, message):
+    (tmp_path / "publish.yaml").write_text(f"- {{kind: model, folder: a, {field}}}")
+    with pytest.raises(PublishingError, match=message):
+        read_entries(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["my name/with spaces!", "justname", "me/größe", "a/b/c"])
+def test_name_that_the_hub_would_refuse(run, data, tmp_path, name):
+    listing = tmp_path / "publish.yaml"
+    listing.write_text(json.dumps([{"kind": "dataset", "folder": "data", "repo_id": name}]))
+    for arguments in (["model", run], ["dataset", data]):
+        output = refuse(*arguments, "--repo-id", name, "--dry-run")
+        assert "A repository is user/name" in output
+        assert name in output
+    assert "A repository is user/name" in refuse("all", listing, "--dry-run")
+
+
+def test_files_of_git_stay_at_home(data):
+    (data / ".git").mkdir()
+    (data / ".git" / "HEAD").write_text("ref: refs/heads/main")
+    output = succeed("dataset", data, "--repo-id", "tester/data", "--dry-run")
+    assert "HEAD" not in output
+
+
+DATA_FILES = """  data_files:
+  - split: train
+    path: tata/train-*
+  - split: validation
+    path: tata/validation-*
+  - split: test
+    path: tata/test-*
+"""
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "data_files: tata/*.parquet",
+        "data_files: [tata/train-*, tata/validation-*, tata/test-*]",
+        "data_files: '**/*.parquet'",
+        "data_files: [{split: train, path: [tata/train-*, tata/v*, tata/test-*]}]",
+        "{data_dir: tata, data_files: '*.parquet'}",
+        "data_dir: tata",
+    ],
+)
+def test_every_form_of_data_files(data, form):
+    if form.startswith("{"):
+        form = form[1:-1].replace(", ", "\n  ")
+    change_card(data, DATA_FILES, f"  {form}\n")
+    succeed("dataset", data, "--repo-id", "tester/data", "--dry-run")
+
+
+@pytest.mark.parametrize(
+    "form", ["data_files: 7", "data_files: [{split: train}]", "data_files: [7]", "features: []"]
+)
+def test_data_files_in_no_form_of_the_hub(data, form):
+    change_card(data, DATA_FILES, f"  {form}\n")
+    output = refuse("dataset", data, "--repo-id", "tester/data", "--dry-run")
+    assert "write a path, a list of paths" in output
 
 
 def test_folders_of_a_list_count_from_the_list(tmp_path):

@@ -150,7 +150,9 @@ def test_a_second_training_begins_a_new_average(tmp_path):
 def test_a_checkpoint_without_an_average_is_refused(tmp_path):
     trainer_in(tmp_path, num_train_epochs=1).train()
     resumed = trainer_in(tmp_path, recipe=AVERAGING)
-    with pytest.raises(ValueError, match="did not average weights, or saved .* go on by --averaging_decay 0"):
+    with pytest.raises(
+        ValueError, match="did not average weights, or saved .* go on by --averaging_decay 0"
+    ):
         resumed.train(resume_from_checkpoint=str(tmp_path / "checkpoint-6"))
 
 
