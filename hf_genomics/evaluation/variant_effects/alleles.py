@@ -114,7 +114,9 @@ def parse_alleles(contig: Any, position: Any, reference: Any, alternatives: Any)
         reference: REF. Empty or `-` (an insertion in some tables) is an indel.
         alternatives: ALT. Empty or `-` (a deletion in some tables) is an indel.
     """
-    name = _text(contig)
+    # pandas makes floats of whole numbers beside missing ones
+    is_number = isinstance(contig, float | np.floating) and float(contig).is_integer()
+    name = _text(int(contig) if is_number else contig)
     pos = position_of(position)
     start = None if pos is None else pos - 1
     ref = _bases(_text(reference))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +18,9 @@ from hf_genomics.data.tables import TABLE_SUFFIXES, table_suffix
 from hf_genomics.evaluation.variant_effects.alleles import Substitutions
 from hf_genomics.evaluation.variant_effects.table_reader import TableSource
 from hf_genomics.evaluation.variant_effects.vcf_reader import VcfSource, is_vcf
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Block(Protocol):
@@ -59,7 +62,7 @@ def open_source(variants: Any, names: Mapping[str, str] | None = None) -> Source
     if isinstance(variants, pa.Table):
         return TableSource(variants, names)
     if hasattr(variants, "to_dict") and hasattr(variants, "columns"):
-        return TableSource(pa.Table.from_pandas(variants, preserve_index=False), names)
+        return TableSource(_from_pandas(variants), names)
     path = Path(variants)
     if is_vcf(path):
         if names:
@@ -71,3 +74,20 @@ def open_source(variants: Any, names: Mapping[str, str] | None = None) -> Source
         f"{path} is no file of variants by its name; use .vcf, .vcf.gz, .bcf or a table "
         f"({', '.join(TABLE_SUFFIXES)}; text also with .gz)."
     )
+
+
+def _from_pandas(frame: pd.DataFrame) -> pa.Table:
+    """The columns of a DataFrame; those of several types, as chromosomes 1 and "X", become text."""
+    from pandas.api.types import infer_dtype, is_object_dtype
+
+    mixed = [
+        place
+        for place, kind in enumerate(frame.dtypes)
+        if is_object_dtype(kind)
+        and infer_dtype(frame.iloc[:, place], skipna=True).startswith("mixed")
+    ]
+    frame = frame.copy(deep=False)
+    for place in mixed:
+        column = frame.iloc[:, place]
+        frame.isetitem(place, column.map(str).where(column.notna(), None))
+    return pa.Table.from_pandas(frame, preserve_index=False)

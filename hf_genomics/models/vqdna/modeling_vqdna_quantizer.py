@@ -331,12 +331,14 @@ class VQDNAQuantizerModel(VQDNAQuantizerPreTrainedModel):
         vectors = quantized_representation
         if vectors is None:
             vectors = self.get_codebook_entry(codes)
+            code_mask = (codes >= 0).any(1)[:, :, None]  # the centre of a grid is a vector of zeros
         elif vectors.dim() != 3 or vectors.shape[2] != self.config.hidden_size:
             raise ValueError(
                 f"quantized_representation must be (B, T, {self.config.hidden_size}), got "
                 f"{tuple(vectors.shape)}."
             )
-        code_mask = (vectors != 0).any(2, keepdim=True)
+        else:
+            code_mask = (vectors != 0).any(2, keepdim=True)
         vectors = vectors.to(self.dtype)
         return VQDNAQuantizerDecoderOutput(logits=self.decoder(vectors, code_mask.to(vectors)))
 

@@ -134,6 +134,19 @@ def test_row_with_several_alternatives_becomes_several(suffix, frame, run, tmp_p
     assert again["alt"].fillna("").tolist() == expected
 
 
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [([1, "X", 1], ["ok", "ok", "ok"]), ([1, None, 1], ["ok", "malformed", "ok"])],
+)
+def test_chromosomes_may_be_numbers(tmp_path, names, expected):
+    """Beside letters, and beside rows without any, of which pandas makes 1.0 and NaN."""
+    genome = tmp_path / "numbers.fa"
+    genome.write_text(f">1\n{'A' * 40}\n>X\n{'A' * 40}\n")
+    rows = {"chrom": names, "pos": [20] * 3, "ref": ["A"] * 3, "alt": ["C"] * 3}
+    found = score_variants(Constant(), genome, pd.DataFrame(rows))
+    assert found["status"].tolist() == expected
+
+
 def test_rows_that_say_nothing_are_kept(run):
     frame = pd.DataFrame(
         {

@@ -282,6 +282,19 @@ def test_every_kind_of_codebook_trains_and_decodes_its_codes(fields):
     ]
 
 
+def test_a_code_whose_vector_is_zero_is_still_a_code():
+    """The centre of a grid whose map back has no bias: one like the others, not a place without."""
+    model = tiny_quantizer(quantizer_type="fsq", fsq_levels=[3, 3])
+    with torch.no_grad():
+        model.quantizer.codebooks[0].project_out.bias.zero_()
+    centre = (model.get_codebook_entry(torch.arange(9)[None, None])[0] == 0).all(1)
+    assert centre.tolist() == [code == 4 for code in range(9)]
+    ids = random_ids(600, 310)
+    outputs = model(ids)
+    assert (outputs.codes == 4).any()
+    assert torch.equal(model.decode(codes=outputs.codes).logits, outputs.logits)
+
+
 def test_autocast_gives_the_losses_of_float32_with_float32_codebooks():
     model = VQDNAQuantizerModel(tiny_config(code_dropout=0.0)).train()
     model(random_ids(3000))  # k-means
