@@ -20,6 +20,7 @@ from transformers.utils.logging import tqdm
 from hf_genomics import DNATokenizer, VQDNAQuantizerModel
 from hf_genomics.data.genome_windows import GenomeWindows, WindowCollator, load_genomes
 from hf_genomics.evaluation.codebooks import SHIFT, as_table, codebook_metrics
+from hf_genomics.evaluation.named_models import named_folders
 from hf_genomics.evaluation.results import (
     command_line,
     package_versions,
@@ -64,36 +65,6 @@ def main() -> None:
             "versions": package_versions(),
         },
     )
-
-
-def named_folders(models: list[str]) -> dict[str, str]:
-    """Name -> folder or Hub id, of texts FOLDER and NAME=FOLDER.
-
-    Raises:
-        ValueError: two models have one name.
-    """
-    folders: dict[str, str] = {}
-    for text in models:
-        name, folder = name_and_folder(text)
-        if name in folders:
-            raise ValueError(
-                f"--models names {folders[name]} and {folder} both {name!r}; give each a name of "
-                "its own, as NAME=FOLDER."
-            )
-        folders[name] = folder
-    return folders
-
-
-def name_and_folder(text: str) -> tuple[str, str]:
-    """The parts of FOLDER or NAME=FOLDER; name and folder may hold a `=`, as `lr=3` does."""
-    if Path(text).is_dir() or "=" not in text:
-        return text, text
-    parts = text.split("=")
-    for i in range(1, len(parts)):
-        name, folder = "=".join(parts[:i]), "=".join(parts[i:])
-        if folder and Path(folder).is_dir():
-            break
-    return name or folder, folder
 
 
 def load_model(source: str, window: int) -> VQDNAQuantizerModel:

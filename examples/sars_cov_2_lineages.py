@@ -48,6 +48,7 @@ from hf_genomics.evaluation.lineage_tables import (
     mutation_table,
     summary_table,
 )
+from hf_genomics.evaluation.named_models import named_folders
 from hf_genomics.evaluation.results import (
     command_line,
     package_versions,
@@ -121,8 +122,7 @@ def main() -> None:
 
 def models_of(arguments: list[str]) -> dict[str, str]:
     """Folders by name; a folder without a name is called by its last part."""
-    pairs = (argument.rpartition("=") for argument in arguments)
-    return {name or Path(path).name: path for name, _, path in pairs}
+    return named_folders(arguments, lambda at: Path(at).name)
 
 
 def embeddings_of(

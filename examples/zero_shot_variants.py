@@ -32,6 +32,7 @@ from hf_genomics import PhyloGPNForMaskedLM
 from hf_genomics.data.fasta import read_fasta
 from hf_genomics.evaluation.bootstrap import Estimate
 from hf_genomics.evaluation.context_rates_file import load_context_rates
+from hf_genomics.evaluation.named_models import named_folders
 from hf_genomics.evaluation.results import (
     command_line,
     package_versions,
@@ -115,27 +116,11 @@ def parse_arguments(command: list[str]) -> argparse.Namespace:
     parser.add_argument("--output_dir", required=True)
     args = parser.parse_args(command)
     try:
-        args.model = named_models(args.model)
+        alone = len(args.model) == 1
+        args.model = named_folders(args.model, lambda at: "PhyloGPN" if alone else Path(at).name)
     except ValueError as error:
         parser.error(str(error))
     return args
-
-
-def named_models(given: list[str]) -> dict[str, str]:
-    """Folders by name, from FOLDER or NAME=FOLDER; a folder may have an equals sign of its own.
-
-    Raises:
-        ValueError: Two have one name.
-    """
-    models: dict[str, str] = {}
-    for text in given:
-        name, sign, folder = text.partition("=")
-        if not sign or Path(text).exists():
-            name, folder = ("PhyloGPN" if len(given) == 1 else Path(text).name), text
-        if name in models:
-            raise ValueError(f"two models are named {name!r}; name them apart by NAME=FOLDER")
-        models[name] = folder
-    return models
 
 
 def model_scores(

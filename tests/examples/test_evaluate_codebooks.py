@@ -52,7 +52,7 @@ def test_models_have_the_names_they_were_given(evaluate):
 
 
 def test_two_models_of_one_name_are_refused(refuse):
-    assert "names lr=3 and other both 'a'" in refuse("a=lr=3", "a=other")
+    assert "lr=3 and other are both named 'a'" in refuse("a=lr=3", "a=other")
 
 
 def test_windows_that_are_too_short_are_refused(refuse):

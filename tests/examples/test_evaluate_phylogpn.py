@@ -2,7 +2,6 @@
 
 import json
 import random
-import runpy
 
 import pyarrow.parquet as pq
 import pytest
@@ -94,26 +93,6 @@ def test_another_reference_is_an_error(evaluated, tmp_path):
     assert status == 1
     assert "trained on the sequence of Pan, but the rows of" in printed
     assert "are that of Homo" in printed
-
-
-@pytest.mark.parametrize(
-    ("given", "expected"),
-    [
-        (["runs/a"], {"PhyloGPN": "runs/a"}),
-        (["ours=runs/a", "theirs=runs/b"], {"ours": "runs/a", "theirs": "runs/b"}),
-        (["runs/a", "runs/b"], {"a": "runs/a", "b": "runs/b"}),
-        (["lr=0.1/a", "x=lr=0.2/b"], {"a": "lr=0.1/a", "x": "lr=0.2/b"}),
-    ],
-)
-def test_models_have_names(tmp_path, monkeypatch, given, expected):
-    (tmp_path / "lr=0.1/a").mkdir(parents=True)
-    monkeypatch.chdir(tmp_path)
-    assert runpy.run_path(ZERO_SHOT)["named_models"](given) == expected
-
-
-def test_two_models_of_one_name_are_refused():
-    with pytest.raises(ValueError, match="two models are named 'a'; name them apart"):
-        runpy.run_path(ZERO_SHOT)["named_models"](["runs/a", "others/a"])
 
 
 def test_data_have_to_be_named_where_the_model_does_not(tmp_path):

@@ -114,9 +114,7 @@ def parse_alleles(contig: Any, position: Any, reference: Any, alternatives: Any)
         reference: REF. Empty or `-` (an insertion in some tables) is an indel.
         alternatives: ALT. Empty or `-` (a deletion in some tables) is an indel.
     """
-    # pandas makes floats of whole numbers beside missing ones
-    is_number = isinstance(contig, float | np.floating) and float(contig).is_integer()
-    name = _text(int(contig) if is_number else contig)
+    name = _text(contig)
     pos = position_of(position)
     start = None if pos is None else pos - 1
     ref = _bases(_text(reference))
@@ -222,6 +220,8 @@ def _allele(contig: str, start: int | None, ref: str, text: str) -> Allele:
 def _text(value: Any) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
+    if isinstance(value, float) and value.is_integer():  # pandas's 1 beside missing values
+        value = int(value)
     return str(value).strip()
 
 
