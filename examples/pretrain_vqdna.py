@@ -23,9 +23,10 @@ import torch
 from kmer_transformer import KmerTransformerConfig, KmerTransformerForMaskedLM
 from transformers import AutoModelForMaskedLM, PreTrainedModel, set_seed
 
-from hf_genomics import DNATokenizer, VQDNAConfig, VQDNAForMaskedLM
+from hf_genomics import DNATokenizer, VQDNAConfig, VQDNAForMaskedLM, VQDNAQuantizerModel
 from hf_genomics.data.vqdna_collator import SpanMaskingCollator
 from hf_genomics.evaluation.results import source_commit
+from hf_genomics.models.vqdna.codebook import Codebook
 from hf_genomics.training.checkpoints import checkpoint_to_resume
 from hf_genomics.training.config_overrides import parse_config_overrides
 from hf_genomics.training.genome_loading import load_windows
@@ -87,7 +88,16 @@ def build_language_model(args: LanguageModelArguments) -> PreTrainedModel:
         config = KmerTransformerConfig(kmer_size=args.kmer_size, **fields)
         return KmerTransformerForMaskedLM(config)
     fields = parse_config_overrides(args.config_overrides, VQDNAConfig)
-    quantizer = str(args.quantizer)
+    quantizer = VQDNAQuantizerModel.from_pretrained(str(args.quantizer))
+    if any(
+        isinstance(module, Codebook) and module.kmeans_init and not module.num_updates
+        for module in quantizer.modules()
+    ):
+        raise ValueError(
+            f"the codebooks of {args.quantizer} were never set: they wait for the k-means of its "
+            "training. Train it with examples/train_vqdna_tokenizer.py; for codes that mean "
+            "nothing, to compare with, make it with kmeans_init=False."
+        )
     return VQDNAForMaskedLM.from_quantizer(quantizer, mask_mode=args.mask_mode, **fields)
 
 

@@ -5,7 +5,8 @@ Sequences are kept in an Arrow file that is mapped into memory, so a genome may 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -109,9 +110,9 @@ def _rows(
         for start, end, is_out in stretches(name, len(sequence), intervals):
             if is_out == want_held_out:
                 is_empty = False
-                for begin in range(start, end, PIECE):
-                    piece = sequence[begin : min(begin + PIECE, end)]
-                    _check_letters(name, begin, piece)
+                for begin, behind in _pieces(start, end):
+                    piece = sequence[begin:behind]
+                    check_letters(name, begin, piece)
                     yield {"name": name, "start": begin, "sequence": piece}
     unknown = sorted({interval.name for interval in intervals} - seen)
     if unknown:
@@ -124,8 +125,24 @@ def _rows(
         )
 
 
-def _check_letters(name: str, start: int, piece: str) -> None:
-    """Refuses what the tokenizer would refuse in the middle of training, without the contig."""
+def _pieces(start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Start and end of pieces of one length, at most `PIECE` bases: no short one is left over."""
+    number = -(-(end - start) // PIECE)
+    bounds = [start + (end - start) * piece // number for piece in range(number + 1)]
+    return pairwise(bounds)
+
+
+def check_letters(name: str, start: int, piece: str) -> None:
+    """Refuses what the tokenizer would refuse in the middle of training, without the contig.
+
+    Args:
+        name: of the contig.
+        start: of the piece in it, 0-based.
+        piece: letters of the contig.
+
+    Raises:
+        ValueError: a letter is no nucleotide code.
+    """
     # here one look-up per byte; the place is looked for only where there is one
     if piece.encode().translate(None, ACCEPTED):
         accepted = ACCEPTED.decode()
@@ -144,15 +161,32 @@ def contigs(sources: tuple[str, ...], column: str, split: str) -> Iterator[tuple
                 yield record.name, record.sequence
             continue
         for number, row in enumerate(load_dataset(source, split=split, streaming=True)):
-            if column not in row:
-                raise ValueError(f"{source} has no column {column!r}; it has {', '.join(row)}.")
-            name = str(row.get("name", row.get("id", number)))
-            if not isinstance(row[column], str):
-                raise ValueError(
-                    f"row {number} ({name!r}) of {source} has {row[column]!r} in its column "
-                    f"{column!r}, which must hold text; leave the row out."
-                )
-            yield name, row[column]
+            yield named_sequence(row, number, source, column)
+
+
+def named_sequence(
+    row: Mapping[str, Any], number: int, source: str, column: str
+) -> tuple[str, str]:
+    """Name and letters of a row of a data set; see `load_genomes`.
+
+    Args:
+        row: values by column.
+        number: of the row, its name where it has no column `name` or `id`.
+        source: of the data set, for messages.
+        column: that of the sequences.
+
+    Raises:
+        ValueError: the row has no such column, or no text in it.
+    """
+    if column not in row:
+        raise ValueError(f"{source} has no column {column!r}; it has {', '.join(row)}.")
+    name = str(row.get("name", row.get("id", number)))
+    if not isinstance(row[column], str):
+        raise ValueError(
+            f"row {number} ({name!r}) of {source} has {row[column]!r} in its column "
+            f"{column!r}, which must hold text; leave the row out."
+        )
+    return name, row[column]
 
 
 def stretches(

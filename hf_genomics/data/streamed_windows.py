@@ -12,7 +12,13 @@ import numpy as np
 from datasets import Features, IterableDataset, Value, load_dataset
 
 from hf_genomics.data.alignment_windows import Interval, parse_interval
-from hf_genomics.data.genome_windows import IS_BASE, contigs, stretches
+from hf_genomics.data.genome_windows import (
+    IS_BASE,
+    check_letters,
+    contigs,
+    named_sequence,
+    stretches,
+)
 from hf_genomics.data.sequence import opposite_strand
 
 SHUFFLED = 4096  # windows that are held in memory to be shuffled
@@ -53,8 +59,8 @@ def stream_windows(
         seed: of the draws.
 
     Raises:
-        ValueError: an option is out of range. While it is read: a file is no FASTA, or a data set
-            has no such column.
+        ValueError: an option is out of range. While it is read: a file is no FASTA, a letter is no
+            nucleotide code, or a row of a data set has no such column or no text in it.
     """
     if window < 1 or not 0 <= reverse_complement <= 1 or not 0 <= least_known <= 1:
         raise ValueError(
@@ -132,12 +138,8 @@ class _Named:
         self.source, self.column = source, column
 
     def __call__(self, row: dict[str, Any], number: int) -> dict[str, str]:
-        if self.column not in row:
-            raise ValueError(
-                f"{self.source} has no column {self.column!r}; it has {', '.join(row)}."
-            )
-        name = str(row.get("name", row.get("id", number)))
-        return {"name": name, "sequence": row[self.column]}
+        name, sequence = named_sequence(row, number, self.source, self.column)
+        return {"name": name, "sequence": sequence}
 
 
 class _Cutter:
@@ -172,6 +174,7 @@ class _Cutter:
             for begin in range(first, end - self.window + 1, self.window):
                 turn = generator.random() < self.reverse_complement
                 window = sequence[begin : begin + self.window]
+                check_letters(name, begin, window)
                 known = IS_BASE[np.frombuffer(window.encode("ascii"), np.uint8)].mean()
                 if known >= self.least_known:
                     yield opposite_strand(window) if turn else window

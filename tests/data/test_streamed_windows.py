@@ -127,3 +127,17 @@ def test_it_can_be_left_and_gone_on_with(tmp_path):
 def test_options_out_of_range(tmp_path, options):
     with pytest.raises(ValueError, match="shares are from 0 to 1"):
         stream_windows([fasta(tmp_path / "genome.fa")], WINDOW, **options)
+
+
+def test_a_letter_that_is_no_base_is_named_with_its_place(tmp_path):
+    wrong = bases(25, 1) + "J" + bases(34, 2)
+    with pytest.raises(ValueError, match=r"contig 'chr1' has 'J' at position 25 \(0-based\)"):
+        read([fasta(tmp_path / "genome.fa", {"chr1": wrong})])
+
+
+def test_a_row_without_a_sequence_is_named(tmp_path):
+    (tmp_path / "data").mkdir()
+    data = Dataset.from_dict({"id": ["x", "y"], "sequence": [bases(40, 1), None]})
+    data.to_parquet(tmp_path / "data" / "train.parquet")
+    with pytest.raises(ValueError, match=r"row 1 \('y'\) of .* has None in its column 'sequence'"):
+        read([str(tmp_path / "data")])

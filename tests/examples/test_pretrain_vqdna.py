@@ -42,11 +42,17 @@ def start(tmp_path_factory) -> Path:
             bases = "".join("ACGT"[i] for i in generator.choice(4, length, p=[0.6, 0.1, 0.1, 0.2]))
             file.write(f">{name}\n{bases}\n")
     torch.manual_seed(0)
-    config = VQDNAQuantizerConfig(
-        stem_dim=8, hidden_size=16, num_layers=2, codebook_sizes=[8, 16], quantizer_layers=[1, 2]
-    )
-    VQDNAQuantizerModel(config).save_pretrained(folder / "quantizer")
-    DNATokenizer().save_pretrained(folder / "quantizer")
+    for name, kmeans_init in (("quantizer", False), ("untrained", True)):
+        config = VQDNAQuantizerConfig(
+            stem_dim=8,
+            hidden_size=16,
+            num_layers=2,
+            codebook_sizes=[8, 16],
+            quantizer_layers=[1, 2],
+            kmeans_init=kmeans_init,
+        )
+        VQDNAQuantizerModel(config).save_pretrained(folder / name)
+        DNATokenizer().save_pretrained(folder / name)
     return folder
 
 
@@ -180,10 +186,12 @@ def test_two_processes_train_one_model(start, tmp_path):
         (["--quantizer", "q", "--mask_mode", "base"], "invalid choice"),
         (["--quantizer", "q", "--streaming", "--max_steps", "0"], "say --max_steps"),
         (["--quantizer", "./nowhere"], "pretrain_vqdna.py: error: "),
+        (["--quantizer", "untrained"], "were never set: they wait for the k-means"),
         (["--kmer_size", "6", "--attn_implementation", "best"], '="best"` is not supported'),
     ],
 )
 def test_bad_arguments_are_named(start, tmp_path, more, message):
+    more = [str(start / part) if part == "untrained" else part for part in more]
     finished = subprocess.run(
         command(start, tmp_path / "out", *more),
         env=environment(start),
