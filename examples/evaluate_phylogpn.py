@@ -137,7 +137,7 @@ def parse_arguments(command: list[str]) -> argparse.Namespace:
     parser.add_argument("--codons", action="store_true", help="All loci are coding sequence.")
     parser.add_argument("--strands", nargs="+", choices=["one", "both"], default=["one"])
     parser.add_argument(
-        "--sizes", nargs="+", type=int, default=SIZES, help="Bases of the contexts, odd numbers."
+        "--sizes", nargs="+", type=int, choices=SIZES, default=SIZES, help="Bases of the contexts."
     )
     parser.add_argument("--block_length", type=int, help="Default: each named locus is a block.")
     parser.add_argument("--num_resamples", type=int, default=NUM_RESAMPLES)

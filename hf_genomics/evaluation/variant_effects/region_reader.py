@@ -106,7 +106,7 @@ def parse_region(region: str, genome: IndexedGenome) -> tuple[str, int, int]:
     contig, start, end = region, 1, None
     # The name of a contig may itself hold a colon.
     if region not in genome.lengths:
-        match = re.fullmatch(r"(.+):([\d,]+)(?:(-)([\d,]*))?", region)
+        match = re.fullmatch(r"(.+):(\d[\d,]*)(?:(-)(\d[\d,]*)?)?", region)
         if match and match[1] in genome.lengths:
             contig, start = match[1], int(match[2].replace(",", ""))
             digits = (match[4] or "").replace(",", "")

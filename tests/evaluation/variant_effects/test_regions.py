@@ -129,7 +129,7 @@ def test_region_outside_the_contig_is_refused(text, genome):
         parse_region(text, genome)
 
 
-@pytest.mark.parametrize("text", ["chr3:1-5", "chr1:a-b", ""])
+@pytest.mark.parametrize("text", ["chr3:1-5", "chr1:a-b", "chr1:,", "chr1:1-,", ""])
 def test_region_on_no_contig_is_refused(text, genome):
     with pytest.raises(ValueError, match="which has chr1, chr2; write it as contig:start-end"):
         parse_region(text, genome)
