@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple, cast
@@ -85,7 +86,7 @@ def invalid_character(path: Path, line: int, text: bytes) -> ValueError:
 def numbered_lines(
     path: Path, arrived: Callable[[int], None] | None = None
 ) -> Iterator[tuple[int, bytes]]:
-    """Lines of a file with their number from 1, as they are.
+    """Lines of a file with their number from 1, as they are, but for a byte-order mark.
 
     Compression is told from the first bytes, not from the name.
 
@@ -108,7 +109,7 @@ def numbered_lines(
             for number, line in enumerate(raw, start=1):
                 if arrived is not None and number % _LINES_PER_REPORT == 0:
                     arrived(raw.tell())
-                yield number, line
+                yield number, line.removeprefix(BOM_UTF8) if number == 1 else line
             return
         _check_bgzip_end(path, raw, start)
         raw.seek(0)
@@ -118,7 +119,7 @@ def numbered_lines(
                 for number, line in enumerate(stream, start=1):
                     if arrived is not None and number % _LINES_PER_REPORT == 0:
                         arrived(raw.tell())
-                    yield number, line
+                    yield number, line.removeprefix(BOM_UTF8) if number == 1 else line
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise ValueError(
                 f"{path} breaks off or is damaged after line {number} ({error}); get it again."

@@ -204,13 +204,16 @@ class _RowsOfSplit:
     def __init__(self, split: str, held_out: dict[str, list[Interval]], flank: int) -> None:
         self._split, self._held_out, self._flank = split, held_out, flank
 
-    def __call__(self, batch: dict[str, Sequence[Any]]) -> dict[str, list[Any]]:
+    def __call__(self, batch: dict[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
         row = {column: values[0] for column, values in batch.items()}
         start = int(row["start"])
         end = start + len(row["sequence"])
+        pieces = list(_pieces(str(row["name"]), start, end, self._held_out))
+        if len(pieces) == 1:  # no border runs through: the row stays as it is, with all its context
+            return dict(batch) if pieces[0][0] == self._split else {name: [] for name in batch}
         parts = [
             cut_row(row, low - start, high - start, self._flank)
-            for split, low, high in _pieces(str(row["name"]), start, end, self._held_out)
+            for split, low, high in pieces
             if split == self._split
         ]
         return {column: [part[column] for part in parts] for column in batch}

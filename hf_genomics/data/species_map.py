@@ -44,7 +44,7 @@ class SpeciesMap:
                 apart.
         """
         known = set(tree_leaves)
-        found: dict[str, str] = {}
+        found: dict[str, dict[str, None]] = {}  # leaves of a name, each once, in order
         with naming_file(path), open_text(path) as file:
             header = file.readline()
             rows = csv_rows(path, chain([header], file), "\t" if "\t" in header else ",")
@@ -63,12 +63,18 @@ class SpeciesMap:
                         f"{len(columns)} columns: {', '.join(columns)}."
                     )
                 name, leaf = (row[place].strip() for place in places)
-                earlier = found.get(name, leaf)
-                if earlier != leaf and (earlier in known) == (leaf in known):
-                    raise ValueError(
-                        f"{path} gives {name!r} the leaves {earlier!r} and {leaf!r}, and the tree "
-                        f"has {'both' if leaf in known else 'neither'}; leave one entry."
-                    )
-                found[name] = leaf if leaf in known else earlier
+                found.setdefault(name, {})[leaf] = None
         found.pop("", None)
-        return cls(found)
+        return cls({name: _only_leaf(path, name, leaves, known) for name, leaves in found.items()})
+
+
+def _only_leaf(path: str | Path, name: str, leaves: Iterable[str], known: set[str]) -> str:
+    """The one leaf of a name, or the one that the tree has."""
+    listed = [*leaves]
+    of_tree = [leaf for leaf in listed if leaf in known]
+    if len(listed) > 1 and len(of_tree) != 1:
+        raise ValueError(
+            f"{path} gives {name!r} the leaves {', '.join(map(repr, listed))}, and the tree has "
+            f"{len(of_tree) or 'none'} of them; leave one entry."
+        )
+    return (of_tree or listed)[0]

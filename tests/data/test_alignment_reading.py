@@ -1,10 +1,11 @@
-"""Blocks come under a bar of the bytes read, where one is asked for."""
+"""Lines of alignment files; blocks come under a bar of the bytes read, where one is asked for."""
 
 import gzip
 import io
 
 import pytest
 
+from hf_genomics.data.alignment_files import alignment_format, numbered_lines
 from hf_genomics.data.alignment_reading import BlockReader
 
 BLOCK = "a\ns ref.1 {0} 4 + 9999 ACGT\ns one.1 {0} 4 + 9999 ACGA\n\n"
@@ -50,3 +51,12 @@ def test_no_bar_unasked_or_where_bars_are_turned_off(paths, turned_off, monkeypa
         reader.read_again()
         assert sum(1 for path in paths for _ in reader.blocks(path)) == 1002
     assert stream.getvalue() == ""
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path, pack):
+    path = tmp_path / "alignment"
+    for text, expected in ((b"##maf version=1\na\n", "maf"), (b">a\nACGT\n", "fasta")):
+        path.write_bytes(pack(b"\xef\xbb\xbf" + text))
+        assert alignment_format(path) == expected
+        assert [line for _, line in numbered_lines(path)] == text.splitlines(keepends=True)

@@ -156,6 +156,15 @@ def test_rows_are_cut_at_the_borders_and_nothing_is_lost(streamed):
     assert (row["left_flank"], row["sequence"], row["right_flank"]) == ("GTAC", "GT", "ACGT")
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+def test_rows_without_a_border_keep_all_their_context(streamed):
+    data = DATA.to_iterable_dataset() if streamed else DATA
+    train = split_by_region(data, test=["a:130-134"], flank=1, names=["a", "b"])["train"]
+    flanks = {(row["name"], int(row["start"])): row["left_flank"] for row in train}
+    assert flanks["a", 100] == DATA[0]["left_flank"]
+    assert len(flanks["a", 134]) == 1  # of the row that was cut
+
+
 def test_split_rows_keep_their_format_and_make_windows():
     splits = split_by_region(DATA, test=["a:104-108"])
     assert splits["test"].format["type"] == "numpy"

@@ -1,6 +1,7 @@
 """Names of an alignment to leaves of a tree."""
 
 import gzip
+from itertools import permutations
 
 import pytest
 
@@ -29,14 +30,15 @@ def test_columns_can_be_named(tmp_path):
     assert names.leaf_of("n") == "Y"
 
 
-def test_table_for_several_trees_gives_the_leaf_that_this_tree_has(tmp_path):
-    text = "name,leaf\nhg38,hg38\nhg38,Human\nhg38,homo\n"
+@pytest.mark.parametrize("leaves", list(permutations(["hg38", "Human", "homo"])))
+def test_table_for_several_trees_gives_the_leaf_that_this_tree_has(tmp_path, leaves):
+    text = "name,leaf\n" + "".join(f"hg38,{leaf}\n" for leaf in leaves)
     assert read(tmp_path, text, tree_leaves=["Human"]).leaf_of("hg38") == "Human"
 
 
-@pytest.mark.parametrize(("leaves", "word"), [(["A", "B"], "both"), ([], "neither")])
+@pytest.mark.parametrize(("leaves", "word"), [(["A", "B"], "2 of them"), ([], "none of them")])
 def test_two_leaves_of_one_name_are_an_error(tmp_path, leaves, word):
-    with pytest.raises(ValueError, match=f"'n' the leaves 'A' and 'B', and the tree has {word}"):
+    with pytest.raises(ValueError, match=f"'n' the leaves 'A', 'B', and the tree has {word}"):
         read(tmp_path, "name,leaf\nn,A\nn,B\n", tree_leaves=leaves)
 
 

@@ -506,8 +506,9 @@ class PhyloGPNForSequenceClassification(PhyloGPNPreTrainedModel):
             `logits (B, num_labels)`, `loss` if labels are given, `hidden_states` on request.
 
         Raises:
-            ValueError: an input that the base model refuses, or a class index outside the range
-                (checked on the CPU outside compiled code).
+            ValueError: an input that the base model refuses, a sequence of a batch that is shorter
+                than the receptive field (checked outside compiled code), or a class index outside
+                the range (checked on the CPU outside compiled code).
         """
         outputs = self.model(
             input_ids,
@@ -516,8 +517,10 @@ class PhyloGPNForSequenceClassification(PhyloGPNPreTrainedModel):
             output_hidden_states=output_hidden_states,
             return_dict=True,
         )
+        mask = output_mask(attention_mask, self.config)
+        self._check_lengths(attention_mask, mask)
         pairs = to_pairs(outputs.last_hidden_state)
-        logits = self.classifier(pairs, output_mask(attention_mask, self.config))
+        logits = self.classifier(pairs, mask)
         loss = None
         if labels is not None:
             self._check_labels(labels)
@@ -525,6 +528,22 @@ class PhyloGPNForSequenceClassification(PhyloGPNPreTrainedModel):
         return SequenceClassifierOutput(
             loss=loss, logits=logits, hidden_states=outputs.hidden_states
         )
+
+    def _check_lengths(self, attention_mask: Tensor | None, mask: Tensor | None) -> None:
+        """Refuses sequences that padding alone lets through: they have no output to average.
+
+        On every device, for their logits would be the classifier's bias.
+        """
+        if attention_mask is None or mask is None or torch.compiler.is_compiling():
+            return
+        short = (attention_mask != 0).any(1) & ~(mask != 0).any(1)
+        if short.any():
+            row = int(short.nonzero()[0, 0])
+            raise ValueError(
+                f"sequence {row} of the batch has {int((attention_mask[row] != 0).sum())} "
+                f"positions, but an output reads {self.config.receptive_field}; leave it out, or "
+                "build the model with token_padding='same'."
+            )
 
     def _check_labels(self, labels: Tensor) -> None:
         classes = (

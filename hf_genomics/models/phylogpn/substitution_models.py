@@ -222,16 +222,16 @@ class HKY85(SubstitutionModel):
         y = rate_times(log_rates.logsumexp(0), branch_lengths)
         u = torch.exp(-y)
         pi = log_rates.softmax(0)
-        faster = [(self.kappa - 1) * pi[group].sum(0) * y for group in (PURINES, PYRIMIDINES)]
-        # u - v = u (1 - exp(-x)), with full relative precision.
-        return torch.stack(
-            [
-                -torch.expm1(-y),
-                *(-u * torch.expm1(-x) for x in faster),
-                *(u * torch.exp(-x) for x in faster),
-            ],
-            1,
-        )
+        groups = (PURINES, PYRIMIDINES)
+        v = [torch.exp(-y * (1 + (self.kappa - 1) * pi[group].sum(0))) for group in groups]
+        # u - v with full relative precision, of the larger one and of what it shrinks by: the
+        # exponential of a positive number would overflow where u is 0
+        x = [abs(self.kappa - 1) * pi[group].sum(0) * y for group in groups]
+        if self.kappa >= 1:
+            within = [-u * torch.expm1(-x_G) for x_G in x]
+        else:
+            within = [v_G * torch.expm1(-x_G) for v_G, x_G in zip(v, x, strict=True)]
+        return torch.stack([-torch.expm1(-y), *within, *v], 1)
 
     def propagate(self, partials: Tensor, coefficients: Tensor, pi: Tensor) -> Tensor:
         redraw, within, stay = coefficients[:, :1], coefficients[:, 1:3], coefficients[:, 3:]

@@ -491,6 +491,17 @@ def test_an_input_shorter_than_a_window_is_refused_with_the_remedy():
         tiny_model(token_padding="same")(torch.zeros(1, 0, dtype=torch.long))
 
 
+def test_a_classifier_refuses_a_sequence_that_a_longer_one_of_the_batch_hides():
+    """By itself it is too short, and beside the other it would be answered by the bias."""
+    ids, mask = random_ids(30, 30), torch.ones(2, 30, dtype=torch.long)
+    mask[1, 16:] = 0
+    with pytest.raises(ValueError, match=r"sequence 1 of the batch has 16 positions, .* reads 17"):
+        tiny_model(kind=CLASSIFIER)(ids, attention_mask=mask)
+    assert tiny_model(kind=CLASSIFIER, token_padding="same")(ids, attention_mask=mask).logits.any()
+    mask[1, 16] = 1
+    assert tiny_model(kind=CLASSIFIER)(ids, attention_mask=mask).logits[1].any()
+
+
 @pytest.mark.parametrize("wrong", [7, -1])
 def test_a_token_id_outside_the_vocabulary_is_refused_with_its_value(wrong):
     ids = random_ids(30, 30)

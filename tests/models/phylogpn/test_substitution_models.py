@@ -1,5 +1,6 @@
 """Models of substitution: their closed forms, their special cases, and how a new one joins."""
 
+import math
 import pickle
 
 import pytest
@@ -125,6 +126,23 @@ def test_kappa_is_the_ratio_of_individual_rates():
     to = matrix[0, 0]
     assert (to[2] / to[1]).item() == pytest.approx(5, rel=1e-6)
     assert to[1].item() == pytest.approx(1e-8, rel=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("log_rate", [5.0, 7.0, 20.0, 60.0])
+@pytest.mark.parametrize("model", EXACT, ids=repr)
+def test_at_high_rates_the_leaves_are_independent(model, log_rate, dtype):
+    """log 1/4 for each leaf, and log rates move it by what they move their equilibrium."""
+    log_rates = torch.full((1, 4), log_rate, dtype=dtype, requires_grad=True)
+    leaves = torch.tensor([[0, 1, 0, 3, 2]])
+    value = log_likelihood(log_rates, leaves, TREE, substitution_model=model)
+    value.sum().backward()
+    assert value.item() == pytest.approx(5 * math.log(1 / 4), rel=1e-3)
+    # d/dw_k of the sum of log pi(leaf): the number of leaves with base k, less a quarter of all
+    slope = 0 if isinstance(model, JC69) else torch.tensor([2, 1, 1, 1]) - 5 / 4
+    torch.testing.assert_close(
+        log_rates.grad[0], slope + torch.zeros(4, dtype=dtype), rtol=0.02, atol=0.02
+    )
 
 
 @pytest.mark.parametrize("model", MODELS, ids=repr)
