@@ -112,7 +112,13 @@ def _file(task: TaskSpec, source: Source) -> Path | None:
         raise ValueError(f"{source} is no file or folder. {SPEC.source_help}")
     names = (task.path, f"{task.path}.gz")
     files = [source] if source.is_file() else sorted(source.rglob(f"{task.path}*"))
-    return next((file for file in files if file.name in names), None)
+    found = [file for file in files if file.name in names]
+    if len(found) > 1:
+        raise ValueError(
+            f"{task.name} has the files {', '.join(map(str, found))}; which one is meant? Leave "
+            "one."
+        )
+    return found[0] if found else None
 
 
 def _read_bed(path: Path) -> list[dict[str, str]]:

@@ -47,7 +47,7 @@ def find_layout(task: TaskSpec, source: Path) -> Layout | None:
     """The files of a set below `source`, None where there are none.
 
     Raises:
-        ValueError: A split lacks a class.
+        ValueError: A split lacks a class, or has two tables of one.
     """
     for folder in (source / task.name, source / "datasets" / task.name):
         if folder.is_dir() and (found := layout_of(task, folder, source)):
@@ -61,14 +61,14 @@ def layout_of(task: TaskSpec, folder: Path, root: Path) -> Layout | None:
     """The files of a set in its own folder.
 
     Raises:
-        ValueError: A split lacks a class.
+        ValueError: A split lacks a class, or has two tables of one.
     """
     coordinates: dict[str, dict[str, Path]] = {}
     folders: dict[str, dict[str, Path]] = {}
     for split in SPLITS:
         if not (folder / split).is_dir():
             continue
-        tables = {_stem(f): f for f in sorted((folder / split).iterdir()) if table_suffix(f)}
+        tables = _by_name(task, folder / split)
         named = {f.name: f for f in sorted((folder / split).iterdir()) if f.is_dir()}
         if set(tables) & set(task.label_names):
             coordinates[split] = _all_classes(task, tables, folder / split)
@@ -83,8 +83,20 @@ def layout_of(task: TaskSpec, folder: Path, root: Path) -> Layout | None:
     return Layout(root, tables=found["default"]) if "default" in found else None
 
 
-def _stem(file: Path) -> str:
-    return file.name.partition(".")[0]
+def _by_name(task: TaskSpec, folder: Path) -> dict[str, Path]:
+    """The tables of a folder by their names up to the first dot; of a class there is one."""
+    found: dict[str, Path] = {}
+    for file in sorted(folder.iterdir()):
+        if not table_suffix(file):
+            continue
+        name = file.name.partition(".")[0]
+        if name in found and name in task.label_names:
+            raise ValueError(
+                f"Class {name!r} has the files {found[name]} and {file}; which one is meant? Leave "
+                "one."
+            )
+        found[name] = file
+    return found
 
 
 def _all_classes(task: TaskSpec, found: dict[str, Path], where: Path) -> dict[str, Path]:

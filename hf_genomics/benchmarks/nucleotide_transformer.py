@@ -19,6 +19,7 @@ from .specs import BenchmarkSpec, BuildOptions, TaskSpec
 from .table_sources import Source, SplitTables, find_tables
 from .validation import set_validation_aside
 
+_FASTA_SUFFIXES = (".fna", ".fa", ".fasta")  # also with .gz
 _MARKS = (
     "H2AFZ", "H3K27ac", "H3K27me3", "H3K36me3", "H3K4me1", "H3K4me2", "H3K4me3", "H3K9ac",
     "H3K9me3", "H4K20me1",
@@ -171,8 +172,18 @@ def _fasta_files(task: TaskSpec, source: Path) -> dict[str, Path]:
     folder = source / task.name
     if not folder.is_dir():
         return {}
-    files = [file for end in ("fna", "fa", "fasta") for file in folder.glob(f"*.{end}*")]
-    return {canonical_split(file.name.partition(".")[0]): file for file in sorted(files)}
+    found: dict[str, Path] = {}
+    for file in sorted(folder.iterdir()):
+        if not file.name.lower().removesuffix(".gz").endswith(_FASTA_SUFFIXES):
+            continue  # such as the index train.fna.fai
+        split = canonical_split(file.name.partition(".")[0])
+        if split in found:
+            raise ValueError(
+                f"Split {split!r} of {task.name} has the files {found[split]} and {file}; which "
+                "one is meant? Leave one."
+            )
+        found[split] = file
+    return found
 
 
 def _mixed_tables(source: Path) -> SplitTables | None:

@@ -98,27 +98,36 @@ def variant_dataset(
         task: what the labels are.
         variants: in the order of the rows.
         genome: FASTA file of chromosomes, or of pieces named `chrom:start-end` (1-based, the end
-            included); one record is held at a time.
+            included); one record is held at a time. Of pieces that overlap, each variant takes the
+            one that holds most of its window, the first of several.
         window: bases of `sequence`; the variant begins in the middle, at index `window // 2`. N
-            stands for bases beyond the record.
+            stands for bases beyond the record, U becomes T, other letters of IUPAC stay.
         assembly: of the coordinates, where it is known.
 
     Raises:
         ValueError: A variant lies on no record, its reference allele is not that of the genome, or
-            the genome is another assembly, has a contig twice or letters that are no nucleotides.
+            the genome is another assembly, has a contig twice (`chr1` and `1` are one) or letters
+            that are no nucleotides.
     """
     by_key: dict[str, list[int]] = {}
     for index, variant in enumerate(variants):
         name = variant.place[0] if variant.place else variant.chrom
         by_key.setdefault(contig_key(name), []).append(index)
     windows: dict[int, str] = {}
-    names = []
+    missing: dict[int, int] = {}  # bases of the window that lie beyond its record
+    names: dict[str, str] = {}
     for record in read_fasta(genome):
         region = _REGION.fullmatch(record.name)
         chrom, before = (region[1], int(region[2]) - 1) if region else (record.name, 0)
-        if record.name in names:
+        key = record.name if region else contig_key(record.name)
+        if names.get(key) == record.name:
             raise ValueError(f"{genome} has the contig {record.name!r} twice.")
-        names.append(record.name)
+        # hg19 has chrM and chrMT, which are two; it matters only where a variant is on one of them
+        if key in names and key in by_key:
+            raise ValueError(
+                f"{genome} has {names[key]!r} and {record.name!r}, which are names of one contig."
+            )
+        names[key] = record.name
         other = assembly and other_assembly(assembly, record.name, len(record.sequence))
         if other:
             raise ValueError(
@@ -133,18 +142,22 @@ def variant_dataset(
             start = variant.place[1] if variant.place else variant.pos - 1 - before
             if start >= 0 and start + len(variant.ref) <= len(record.sequence):
                 _check_reference(variant, record.sequence, start, genome)
-                windows[index] = _window(record.sequence, start, window)
+                first = start - window // 2
+                beyond = max(0, -first) + max(0, first + window - len(record.sequence))
+                if index not in windows or beyond < missing[index]:
+                    windows[index] = _window(record.sequence, start, window)
+                    missing[index] = beyond
     for index, variant in enumerate(variants):
         if index not in windows:
             raise ValueError(
                 f"{variant.where}: {variant} lies on no contig of {genome}, which has "
-                f"{shortened(names)}; is it another assembly?"
+                f"{shortened(list(names.values()))}; is it another assembly?"
             )
     return _rows(task, variants, [windows[index] for index in range(len(variants))], window)
 
 
 def _check_reference(variant: Variant, sequence: str, start: int, genome: Path) -> None:
-    found = sequence[start : start + len(variant.ref)].upper()
+    found = _dna(sequence[start : start + len(variant.ref)])
     if found != variant.ref and "N" not in found:
         raise ValueError(
             f"{variant.where}: the reference allele of {variant.chrom}:{variant.pos} is "
@@ -154,9 +167,12 @@ def _check_reference(variant: Variant, sequence: str, start: int, genome: Path) 
 
 def _window(sequence: str, start: int, window: int) -> str:
     first = start - window // 2
-    piece = sequence[max(0, first) : first + window].upper()
-    piece = "".join(base if base in "ACGT" else "N" for base in piece)
+    piece = _dna(sequence[max(0, first) : first + window])
     return piece.rjust(len(piece) - min(0, first), "N").ljust(window, "N")
+
+
+def _dna(sequence: str) -> str:
+    return sequence.upper().replace("U", "T")
 
 
 def _rows(task: TaskSpec, variants: Sequence[Variant], windows: list[str], window: int) -> Dataset:

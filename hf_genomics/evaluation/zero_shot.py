@@ -57,7 +57,8 @@ def compare_scores(
     Args:
         scores: Name to (n,), larger for variants thought to be more damaging; NaN for none. A score
             is compared within the kinds of which it covers `MIN_COVERAGE`, and all scores of a kind
-            on the variants that have all of them.
+            on the variants that have all of them. A kind that no score covers so is left out, as
+            is one with fewer than `MIN_OF_A_KIND` of these variants.
         effects: The truth.
         num_resamples: Bootstrap samples, drawn among damaging, other and unlabelled variants.
         seed: Of the draws.
@@ -80,7 +81,7 @@ def compare_scores(
         }
         for values in present.values():
             of_kind = of_kind & np.isfinite(values)
-        if of_kind.sum() < MIN_OF_A_KIND:
+        if not present or of_kind.sum() < MIN_OF_A_KIND:
             continue
         compared = _compare_on(
             np.stack([values[of_kind] for values in present.values()]).astype(np.float64),

@@ -1,5 +1,6 @@
 """BEND's tasks from their BED files and a genome."""
 
+import gzip
 import random
 from pathlib import Path
 
@@ -57,6 +58,15 @@ def test_labels_are_lists_of_zeros_and_ones(tmp_path, genome):
 def test_bad_rows_are_named(tmp_path, genome, row, message):
     with pytest.raises(ValueError, match=message):
         load_benchmark("bend", None, write(tmp_path, f"{HEADER}{row}\n"), genomes={"": genome})
+
+
+def test_two_files_of_a_task_are_refused(tmp_path, genome):
+    """The first was read, and nothing was said of the second."""
+    source = write(tmp_path)
+    packed = source / "cpg_methylation" / "cpg_methylation.bed.gz"
+    packed.write_bytes(gzip.compress(f"{HEADER}chr1\t0\t10\ttrain\t3\n".encode()))
+    with pytest.raises(ValueError, match=r"methylation.bed, .*methylation.bed.gz; which one is"):
+        load_benchmark("bend", "cpg_methylation", source, genomes={"": genome})
 
 
 def test_table_without_labels_is_refused(tmp_path, genome):

@@ -104,6 +104,19 @@ def test_older_release_has_plain_tables_with_a_column_of_row_numbers(tmp_path, g
     assert load(write_tables(tmp_path / "old" / NAME, old), genome)["train"][:] == new["train"][:]
 
 
+def test_two_tables_of_a_class_are_refused(tmp_path, genome):
+    """The second was read, and nothing was said of the first."""
+    both = {**TABLES, "train/positive.csv": table(2, "chr1", "+")}
+    source = write_tables(tmp_path / "source" / NAME, both)
+    with pytest.raises(ValueError, match=r"'positive' has the files .*positive.csv and .*csv.gz; "):
+        load(source, genome)
+
+
+def test_other_tables_beside_those_of_the_classes_are_left_alone(tmp_path, genome):
+    both = {**TABLES, "train/notes.txt": "one", "train/notes.csv": "two"}
+    assert load(write_tables(tmp_path / "source" / NAME, both), genome)["test"].num_rows == 11
+
+
 def test_folders_of_sequences_give_the_rows_of_the_coordinates(tmp_path, genome):
     by_coordinates = load(write_tables(tmp_path / "tables" / NAME), genome)
     for split, rows in {"train": ("train", "validation"), "test": ("test",)}.items():

@@ -1,5 +1,6 @@
 """The Nucleotide Transformer's tasks from mixed tables, folders of tables, and FASTA."""
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,33 @@ def test_bad_rows_are_named_by_their_place_in_the_whole_table(tmp_path, line, me
     with pytest.raises(ValueError, match=message):
         build_dataset("nucleotide_transformer", tmp_path / "rows.csv", tmp_path / "built")
     assert not (tmp_path / "built").exists()
+
+
+FASTA = ">chr1:1|0\nACGT\n>chr1:2|0\nCCGT\n>chr1:3|1\nGGGT\n>chr1:4|1\nTTTT\n"
+
+
+@pytest.mark.parametrize("name", ["test.fna", "test.fa", "test.fasta", "test.fna.gz", "test.FA"])
+def test_index_beside_a_fasta_is_not_read_for_it(tmp_path, name):
+    """What samtools faidx writes, and what an editor keeps, were taken for the split."""
+    (tmp_path / "enhancers").mkdir()
+    content = gzip.compress(FASTA.encode()) if name.endswith(".gz") else FASTA.encode()
+    (tmp_path / "enhancers" / name).write_bytes(content)
+    for more in (".fai", ".gzi", ".bak", "~"):
+        (tmp_path / "enhancers" / f"{name}{more}").write_text("chr1:1|0\t4\t10\t4\t5\n")
+    assert load(tmp_path)["test"]["label"] == [0, 0, 1, 1]
+
+
+@pytest.mark.parametrize(
+    "names", [("train.fna", "train.fna.gz"), ("train.fa", "train.fasta"), ("dev.fa", "valid.fa")]
+)
+def test_two_fasta_files_of_a_split_are_refused(tmp_path, names):
+    """The second was read, and nothing was said of the first."""
+    (tmp_path / "enhancers").mkdir()
+    for name in names:
+        (tmp_path / "enhancers" / name).write_text(FASTA)
+    files = rf"'(train|validation)' of enhancers has the files .*{names[0]} and .*{names[1]}; which"
+    with pytest.raises(ValueError, match=files):
+        load(tmp_path)
 
 
 def test_fasta_without_a_label_is_refused(tmp_path):

@@ -278,6 +278,50 @@ def test_near_duplicates_are_told_by_identity(changes, near):
 
 def test_short_sequences_are_near_duplicates_when_they_are_equal():
     assert near_duplicates(["ACGTACGTAC", "ACGTACGTAA"], ["ACGTACGTAC"]) == [True, False]
+    assert near_duplicates(["AACC", "GGTT", "CCAA"], ["AACC"]) == [True, True, False]
+    assert near_duplicates(["ACGT"], []) == [False]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("CA" * 50, "CA" * 51),
+        ("CA" * 50, "TG" * 50),
+        ("CA" * 50, "CA" * 22 + "T" + "CA" * 27),
+        ("A" * 40, "A" * 41),
+        ("A" * 40, "T" * 60),
+        ("CAG" * 20, "CTG" * 25),
+    ],
+)
+def test_repeats_of_a_short_unit_are_near_duplicates(first, second):
+    """They have one minimizer, and two had to be shared."""
+    assert near_duplicates([first], [second]) == near_duplicates([second], [first]) == [True]
+
+
+@pytest.mark.parametrize("length", [20, 21, 23, 40])
+def test_short_sequences_are_found_on_both_strands_and_within_longer_ones(length):
+    """Two in three of 20 bases were not: they have one minimizer, and two had to be shared."""
+    short = [random_bases(length, seed) for seed in range(50)]
+    others = [reverse_complement(sequence) for sequence in short]
+    assert all(near_duplicates(short, others))
+    longer = [random_bases(100, 99) + other + random_bases(100, 98) for other in others]
+    assert all(near_duplicates(short, longer))
+    assert all(near_duplicates(longer, short))
+
+
+@pytest.mark.parametrize("unit", ["A", "CA", "CAG"])
+def test_a_tract_in_a_sequence_makes_it_no_near_duplicate_of_a_repeat(unit):
+    repeat = unit * 100
+    longer = [
+        random_bases(200, seed) + repeat[:40] + random_bases(200, seed + 50) for seed in range(50)
+    ]
+    assert not any(near_duplicates(longer, [repeat[:100], repeat]))
+    assert not any(near_duplicates([repeat[:100], repeat], longer))
+
+
+def test_unrelated_short_sequences_are_no_near_duplicates():
+    short = [random_bases(20, seed) for seed in range(300)]
+    assert not any(near_duplicates(short, [random_bases(300, seed) for seed in range(300, 600)]))
 
 
 @pytest.mark.real_data

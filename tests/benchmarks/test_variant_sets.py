@@ -79,6 +79,52 @@ def test_piece_of_a_chromosome_is_named_by_its_region(tmp_path):
     assert rows[0]["sequence"] == BASES[99 - 16 : 99 + 16]
 
 
+def test_the_piece_that_holds_most_of_a_window_is_taken_wherever_it_stands(tmp_path):
+    """A later piece with less around the variant took its place."""
+    wide, narrow = f">17:51-150\n{BASES[50:150]}\n", f">chr17:1-60\n{BASES[:60]}\n"
+    for number, text in enumerate((wide + narrow, narrow + wide)):
+        pieces = tmp_path / f"pieces{number}.fa"
+        pieces.write_text(text)
+        rows = load_brca1(tmp_path, pieces, brca1(f"17,58,{snv(58)},FUNC,0,x"), window=11)
+        assert rows[0]["sequence"] == BASES[57 - 5 : 57 + 6]
+
+
+def test_of_pieces_that_hold_as_much_the_first_is_taken(tmp_path):
+    pieces = tmp_path / "pieces.fa"
+    unlike = BASES[:97] + OTHER[BASES[97]] + BASES[98:]
+    pieces.write_text(f">17:51-150\n{BASES[50:150]}\n>17:31-160\n{unlike[30:160]}\n")
+    rows = load_brca1(tmp_path, pieces, brca1(f"17,100,{snv(100)},FUNC,0,x"))
+    assert rows[0]["sequence"] == BASES[99 - 16 : 99 + 16]
+
+
+@pytest.mark.parametrize("names", [("chr17", "17"), ("17", "17")])
+def test_a_contig_under_two_names_is_refused(tmp_path, names):
+    """The records were taken for pieces, and the last one won."""
+    fasta = tmp_path / "twice.fa"
+    fasta.write_text(f">{names[0]}\n{BASES}\n>{names[1]}\n{BASES[:60]}\n")
+    same = f"twice.fa has the contig '{names[0]}' twice"
+    other = f"twice.fa has '{names[0]}' and '{names[1]}', which are names of one contig"
+    with pytest.raises(ValueError, match=same if len(set(names)) == 1 else other):
+        load_brca1(tmp_path, fasta, brca1(f"17,20,{snv(20)},FUNC,0,x"))
+
+
+def test_two_names_of_a_contig_that_no_variant_is_on_do_no_harm(tmp_path):
+    """hg19 has chrM and chrMT, of different lengths."""
+    fasta = tmp_path / "mitochondria.fa"
+    fasta.write_text(f">17\n{BASES}\n>chrM\n{BASES[:60]}\n>chrMT\n{BASES[:61]}\n")
+    rows = load_brca1(tmp_path, fasta, brca1(f"17,20,{snv(20)},FUNC,0,x"))
+    assert rows[0]["sequence"][16] == BASES[19]
+
+
+def test_u_is_read_as_t_and_letters_of_iupac_stay(tmp_path):
+    """A reference U was taken for another base than T, and every such letter became N."""
+    bases = "ACGUARYNacgu" + "UUacgnryACGT"
+    fasta = tmp_path / "rna.fa"
+    fasta.write_text(f">17\n{bases}\n")
+    rows = load_brca1(tmp_path, fasta, brca1("17,4,T,A,FUNC,0,x", "17,14,T,C,LOF,0,x"), window=12)
+    assert rows["sequence"] == ["NNNACGTARYNA", "NACGTTTACGNR"]
+
+
 def swapped(pos: int) -> str:
     """As `snv`, with the alleles in each other's place."""
     return f"{OTHER[BASES[pos - 1]]},{BASES[pos - 1]}"

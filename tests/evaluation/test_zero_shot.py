@@ -160,6 +160,23 @@ def test_scores_are_compared_on_the_same_variants():
     assert markdown_table(rows).count("\n") == len(rows) + 2
 
 
+def test_a_kind_that_no_score_covers_is_left_out():
+    """It ended in an error of numpy."""
+    effects, scores = graded(n=60)
+    kind = np.array(["covered", "half", "none"] * 20)
+    partly = np.where((kind == "none") | ((kind == "half") & (np.arange(60) < 30)), np.nan, 1.0)
+    scores = {name: score * partly for name, score in scores.items()}
+    effects = MeasuredEffects(effects.damaging, effects.effect, kind)
+    rows = compare_scores(scores, effects, num_resamples=5)
+    assert [(row["kind"], row["score"]) for row in rows] == [
+        ("covered", "good"),
+        ("covered", "bad"),
+    ]
+    nothing = {"none": np.full(60, np.nan)}
+    assert compare_scores(nothing, effects, num_resamples=5) == []
+    assert compare_scores({}, effects, num_resamples=5) == []
+
+
 def graded(n=120, seed=0):
     """Effects of which a tenth is in between, a good score with ties, and a bad one."""
     generator = np.random.default_rng(seed)

@@ -8,6 +8,7 @@ are 1-based.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from hf_genomics.data.indexed_genome import UNKNOWN, IndexedGenome, encode
 from hf_genomics.data.sequence import BASES, IUPAC_CODES
 
+_DECIMAL = re.compile(r"-?\d+\.0*")  # of a whole number
 LARGEST_POSITION = 1 << 62  # far beyond any contig, and fits where positions are kept
 COLUMNS = ("chrom", "pos", "ref", "alt")  # what a row of a table says of its alleles
 
@@ -110,7 +112,7 @@ def parse_alleles(contig: Any, position: Any, reference: Any, alternatives: Any)
 
     Args:
         contig: Name of the contig.
-        position: 1-based position, an integer or text.
+        position: 1-based position, a whole number or text.
         reference: REF. Empty or `-` (an insertion in some tables) is an indel.
         alternatives: ALT. Empty or `-` (a deletion in some tables) is an indel.
     """
@@ -121,13 +123,25 @@ def parse_alleles(contig: Any, position: Any, reference: Any, alternatives: Any)
     return [_allele(name, start, ref, text) for text in _text(alternatives).split(",")]
 
 
+def joined(alternatives: Any) -> Any:
+    """A list of alternatives as comma-separated text (`.` if it is empty); others as they are."""
+    if not isinstance(alternatives, list | tuple | np.ndarray):
+        return alternatives
+    return ",".join(_text(one) for one in alternatives) if len(alternatives) else "."
+
+
 def position_of(value: Any) -> int | None:
-    """The whole number that a field holds, None if it holds none that a position can be."""
+    """The whole number that a field holds, None if it holds none that a position can be.
+
+    Text such as `21.0` holds one: pandas writes it where a column has a missing value.
+    """
     try:
         if isinstance(value, float | np.floating):
             number = int(value) if float(value).is_integer() else None
         else:
             text = _text(value)
+            if _DECIMAL.fullmatch(text):
+                text = text.partition(".")[0]
             number = int(text) if "_" not in text else None  # int() takes 1_0 for 10
     except ValueError:
         return None

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from hf_genomics.data.indexed_genome import IndexedGenome
 from hf_genomics.data.tables import TABLE_SUFFIXES, table_suffix
-from hf_genomics.evaluation.variant_effects.alleles import Substitutions
-from hf_genomics.evaluation.variant_effects.table_reader import TableSource
+from hf_genomics.evaluation.variant_effects.alleles import Substitutions, joined
+from hf_genomics.evaluation.variant_effects.table_reader import TableSource, find_columns
 from hf_genomics.evaluation.variant_effects.vcf_reader import VcfSource, is_vcf
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def open_source(variants: Any, names: Mapping[str, str] | None = None) -> Source
     if isinstance(variants, pa.Table):
         return TableSource(variants, names)
     if hasattr(variants, "to_dict") and hasattr(variants, "columns"):
-        return TableSource(_from_pandas(variants), names)
+        return TableSource(_from_pandas(variants, names or {}), names)
     path = Path(variants)
     if is_vcf(path):
         if names:
@@ -76,8 +76,11 @@ def open_source(variants: Any, names: Mapping[str, str] | None = None) -> Source
     )
 
 
-def _from_pandas(frame: pd.DataFrame) -> pa.Table:
-    """The columns of a DataFrame; those of several types, as chromosomes 1 and "X", become text."""
+def _from_pandas(frame: pd.DataFrame, names: Mapping[str, str]) -> pa.Table:
+    """The columns of a DataFrame; those of several types, as chromosomes 1 and "X", become text.
+
+    So do lists: those of `alt` with commas between the alternatives.
+    """
     from pandas.api.types import infer_dtype, is_object_dtype
 
     mixed = [
@@ -86,8 +89,11 @@ def _from_pandas(frame: pd.DataFrame) -> pa.Table:
         if is_object_dtype(kind)
         and infer_dtype(frame.iloc[:, place], skipna=True).startswith("mixed")
     ]
+    present = list(map(str, frame.columns))
+    alt = find_columns(present, names, "the table")["alt"]
     frame = frame.copy(deep=False)
     for place in mixed:
         column = frame.iloc[:, place]
-        frame.isetitem(place, column.map(str).where(column.notna(), None))
+        texts = column.map(joined if present[place] == alt else str).map(str)
+        frame.isetitem(place, texts.where(column.notna(), None))
     return pa.Table.from_pandas(frame, preserve_index=False)

@@ -18,6 +18,7 @@ from hf_genomics.evaluation.variant_effects.alleles import (
     Allele,
     Substitutions,
     confirm,
+    joined,
     parse_alleles,
 )
 
@@ -26,6 +27,8 @@ _ALIASES = {"chromosome": "chrom", "contig": "chrom", "position": "pos"}
 
 class TableSource:
     """A table of variants: a CSV, TSV or Parquet file, or a pyarrow table in memory.
+
+    A column `alt` of lists becomes text, the alternatives separated by commas.
 
     Args:
         table: The file or table.
@@ -48,14 +51,22 @@ class TableSource:
         # What pandas notes of an index does not hold for the rows that come out.
         metadata = dict(schema.metadata or {})
         metadata.pop(b"pandas", None)
-        self._schema = schema.with_metadata(metadata)
         self._names = find_columns(schema.names, names or {}, shown)
+        self._alt = schema.get_field_index(self._names["alt"])
+        self._has_lists = _is_list(schema.field(self._alt).type)
+        if self._has_lists:
+            schema = schema.set(self._alt, pa.field(self._names["alt"], pa.string()))
+        self._schema = schema.with_metadata(metadata)
 
     def schema(self) -> pa.Schema:
         return self._schema
 
     def blocks(self, num_rows: int) -> Iterator[TableBlock]:
         for rows in self._tables(num_rows):
+            if self._has_lists:
+                texts = [joined(value) for value in rows.column(self._alt).to_pylist()]
+                field = self._schema.field(self._alt)
+                rows = rows.set_column(self._alt, field, pa.array(texts, pa.string()))
             rows = rows.replace_schema_metadata(self._schema.metadata)
             yield TableBlock(rows, self._names)
 
@@ -108,6 +119,12 @@ class TableBlock:
         index = rows.schema.get_field_index(name)
         column = pa.array(texts, pa.string()).cast(rows.schema.field(index).type)
         return rows.set_column(index, rows.schema.field(index), column)
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return (
+        pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    )
 
 
 def find_columns(present: Sequence[str], names: Mapping[str, str], shown: str) -> dict[str, str]:

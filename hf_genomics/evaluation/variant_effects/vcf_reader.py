@@ -82,9 +82,9 @@ class VcfSource:
             return
         compressed = compression(self._file)  # also finds a bgzip file that is cut off
         stream = gzip.open(self._file) if compressed else open(self._file, "rb")  # noqa: SIM115
-        # Bytes that are no UTF-8 pass through unchanged.
+        # Bytes that are no UTF-8 pass through unchanged; a byte-order mark is left out.
         with io.TextIOWrapper(
-            cast(IO[bytes], stream), encoding="utf-8", errors="surrogateescape", newline="\n"
+            cast(IO[bytes], stream), encoding="utf-8-sig", errors="surrogateescape", newline="\n"
         ) as text:
             try:
                 for line in text:
@@ -110,7 +110,7 @@ class VcfBlock:
     @cached_property
     def alleles(self) -> list[list[Allele]]:
         """The alleles of each line."""
-        return [parse_alleles(row[0], row[1], row[3], row[4] or ".") for row in self.fields]
+        return [parse_alleles(row[0], _pos(row), row[3], row[4] or ".") for row in self.fields]
 
     def confirm(
         self, genome: IndexedGenome, *, context: tuple[int, int]
@@ -119,7 +119,7 @@ class VcfBlock:
 
     def table(self) -> pa.Table:
         rows = [
-            (row[0], position_of(row[1]), row[2], row[3], alternative, *row[5:8])
+            (row[0], _pos(row), row[2], row[3], alternative, *row[5:8])
             for row in self.fields
             for alternative in (row[4] or ".").split(",")
         ]
@@ -130,6 +130,11 @@ class VcfBlock:
             texts = set(VCF_COLUMNS) - {"pos"}
             columns |= {name: list(map(_readable, columns[name])) for name in texts}
             return pa.table(columns, schema=SCHEMA)
+
+
+def _pos(row: list[str]) -> int | None:
+    """POS of a line; a whole number in VCF, while tables may have 21.0."""
+    return None if "." in row[1] else position_of(row[1])
 
 
 def _readable(text: str) -> str:

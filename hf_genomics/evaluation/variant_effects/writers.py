@@ -69,7 +69,17 @@ class VcfWriter:
         self, output: Path, source: VcfSource, columns: Mapping[str, str], prefix: str
     ) -> None:
         self._compressed = output.suffix.lower() in (".gz", ".bgz")
-        self._ids = [f"{prefix}{name}".upper() for name in ["status", *columns]]
+        by_id: dict[str, list[str]] = {}
+        for name in ["status", *columns]:
+            by_id.setdefault(f"{prefix}{name}".upper(), []).append(name)
+        same = [f"{' and '.join(names)} ({one})" for one, names in by_id.items() if len(names) > 1]
+        if same:
+            raise ValueError(
+                "INFO fields are written in upper case, so these columns would have one name: "
+                f"{', '.join(same)}; write .tsv or .parquet, or rename the labels in the model's "
+                "id2label."
+            )
+        self._ids = list(by_id)
         taken = [
             name
             for name in self._ids

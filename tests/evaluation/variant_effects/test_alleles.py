@@ -64,14 +64,17 @@ def test_text_of_a_row_has_one_status(ref, alt, expected):
 
 
 @pytest.mark.parametrize(
-    "position", ["", "x", None, 1.5, float("nan"), "1e3", "1_0", "5-7", "9" * 30]
+    "position",
+    ["", "x", None, 1.5, float("nan"), "1e3", "1_0", "5-7", "9" * 30, "1.5", "1.01", ".0", "."],
 )
 def test_position_that_is_no_whole_number_is_malformed(position):
     (allele,) = parse_alleles("chr1", position, "A", "C")
     assert allele.status is Status.MALFORMED
 
 
-@pytest.mark.parametrize("position", [7, "7", " 7 ", 7.0, np.int32(7), np.float64(7)])
+@pytest.mark.parametrize(
+    "position", [7, "7", " 7 ", 7.0, np.int32(7), np.float64(7), "7.0", "7.", "7.000"]
+)
 def test_whole_numbers_are_read_whatever_their_type(position):
     (allele,) = parse_alleles("chr1", position, "A", "C")
     assert (allele.status, allele.start) == (Status.OK, 6)

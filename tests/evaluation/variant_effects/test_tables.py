@@ -147,6 +147,63 @@ def test_chromosomes_may_be_numbers(tmp_path, names, expected):
     assert found["status"].tolist() == expected
 
 
+@pytest.mark.parametrize("suffix", ["tsv", "csv", "parquet", None])
+def test_positions_beside_a_missing_one_are_read_from_every_format(suffix, frame, run, tmp_path):
+    """pandas writes 21.0 where a column has a missing value, and text of it was malformed."""
+    gappy = frame.assign(pos=frame["pos"].where(frame.index != 2))
+    assert gappy["pos"].dtype == np.float64
+    path = tmp_path / f"in.{suffix}"
+    if suffix == "parquet":
+        gappy.to_parquet(path)
+    elif suffix:
+        gappy.to_csv(path, sep="\t" if suffix == "tsv" else ",", index=False)
+    found = run(path if suffix else gappy)
+    assert found["status"].tolist() == ["ok", "ok", "malformed", "ok", "ok", "ok"]
+
+
+LISTS = {
+    "chrom": ["chr2"] * 6,
+    "pos": [50] * 6,
+    "alt": [["A", "C", "G", "T"], ["A"], [], None, ["<DEL>", None], ["A"]],
+}
+
+
+@pytest.mark.parametrize("kind", ["list", "large_list", "frame", "arrays", "tuples", "file"])
+def test_alternatives_may_be_lists(kind, sequences, run, tmp_path):
+    """As Parquet of Hail and Glow has them; they ended in an error of pyarrow, or as malformed."""
+    rows = {**LISTS, "ref": [sequences["chr2"][49]] * 6}
+    if kind in ("frame", "arrays", "tuples"):
+        make = {"frame": list, "arrays": np.array, "tuples": tuple}[kind]
+        rows["alt"] = [None if alt is None else make(alt) for alt in rows["alt"]]
+        given = pd.DataFrame(rows)
+    else:
+        make = pa.large_list if kind == "large_list" else pa.list_
+        given = pa.table(rows | {"alt": pa.array(rows["alt"], make(pa.string()))})
+    if kind == "file":
+        pq.write_table(given, tmp_path / "in.parquet")
+        given = tmp_path / "in.parquet"
+    found = run(given)
+    expected = [*"ACGT", "A", ".", "missing", "<DEL>", "", "A"]
+    assert found["alt"].fillna("missing").tolist() == expected
+    statuses = found["status"].tolist()
+    assert sorted(statuses[:4]) == ["ok"] * 3 + ["same_as_reference"]
+    assert statuses[5:9] == ["no_alternative", "indel", "symbolic", "indel"]
+    output = run(given, "parquet")
+    assert str(pq.read_schema(output).field("alt").type) in ("string", "large_string")
+    assert pd.read_parquet(output)["status"].tolist() == statuses
+    assert pd.read_csv(run(given, "tsv"), sep="\t")["status"].tolist() == statuses
+
+
+def test_lists_beside_text_are_read_and_other_lists_stay(frame, run):
+    ref = frame["ref"][0]
+    first = [base for base in "ACGT" if base != ref]
+    alts = [first, *frame["alt"][1:]]
+    found = run(frame.assign(alt=alts, effect=[[0.5, 1.0]] * 6))
+    assert found["alt"].tolist() == [*first, *frame["alt"][1:]]
+    assert found["status"].tolist() == ["ok"] * 8
+    assert found["effect"].tolist() == ["[0.5, 1.0]"] * 8
+
+
 def test_rows_that_say_nothing_are_kept(run):
     frame = pd.DataFrame(
         {

@@ -1,5 +1,6 @@
 """VCF in and out: every line as it was, with INFO fields that other programs read."""
 
+import codecs
 import gzip
 
 import numpy as np
@@ -100,17 +101,21 @@ def test_gz_is_written_by_bgzip(scored, snvs, tmp_path):
     assert compression(tmp_path / "out.vcf.gz") == "bgzip"
 
 
-@pytest.mark.parametrize("kind", ["gzip", "bgzip", "bcf", "crlf"])
+@pytest.mark.parametrize("kind", ["gzip", "bgzip", "bcf", "crlf", "mark", "mark.gz"])
 def test_every_form_of_input_is_read(kind, scored, snvs, tmp_path):
     plain = write_vcf(tmp_path / "plain.vcf", snvs(9))
     expected, _ = scored(plain)
-    path = tmp_path / ("in.bcf" if kind == "bcf" else "in.vcf" if kind == "crlf" else "in.vcf.gz")
+    suffix = {"bcf": "bcf", "crlf": "vcf", "mark": "vcf"}.get(kind, "vcf.gz")
+    path = tmp_path / f"in.{suffix}"
     if kind == "gzip":
         path.write_bytes(gzip.compress(plain.read_bytes()))
     elif kind == "bgzip":
         pysam.tabix_compress(str(plain), str(path))
     elif kind == "crlf":
         path.write_bytes(plain.read_bytes().replace(b"\n", b"\r\n"))
+    elif kind.startswith("mark"):  # a byte-order mark, which was no '#'
+        marked = codecs.BOM_UTF8 + plain.read_bytes()
+        path.write_bytes(gzip.compress(marked) if suffix == "vcf.gz" else marked)
     else:
         with (
             pysam.VariantFile(str(plain)) as source,
@@ -121,6 +126,8 @@ def test_every_form_of_input_is_read(kind, scored, snvs, tmp_path):
     found, _ = scored(path, overwrite=True)
     records = [line for line in expected if not line.startswith("#")]
     assert [line for line in found if not line.startswith("#")] == records
+    if kind.startswith("mark"):
+        assert found == expected
 
 
 def test_bytes_that_are_no_utf8_pass_through(fasta, snvs, tmp_path):
@@ -138,6 +145,34 @@ def test_fields_that_are_there_already_are_not_written_twice(scored, snvs, tmp_p
         scored(tmp_path / "first.vcf")
     lines, _ = scored(tmp_path / "first.vcf", prefix="B_")
     assert all("B_STATUS=ok" in line and "HFG_STATUS=ok" in line for line in lines[-2:])
+
+
+class OneNameTwice(Constant):
+    """Labels of a classifier that differ in their case only."""
+
+    columns = {"delta_a": "of a", "delta_A": "of A", "delta_b": "of b"}
+
+    def __call__(self, substitutions, genome):
+        return np.repeat(super().__call__(substitutions, genome), 3, axis=1)
+
+
+def test_scores_that_would_be_one_info_field_are_refused(fasta, snvs, tmp_path):
+    """Two fields of one name were written."""
+    source, output = write_vcf(tmp_path / "in.vcf", snvs(2)), tmp_path / "out.vcf"
+    message = r"one name: delta_a and delta_A \(HFG_DELTA_A\); write .tsv or .parquet, or rename"
+    with pytest.raises(ValueError, match=message):
+        score_variants(OneNameTwice(), fasta, source, output=output)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.vcf"]
+    score_variants(OneNameTwice(), fasta, source, output=tmp_path / "out.tsv")
+    assert "\tdelta_a\tdelta_A\tdelta_b" in lines_of(tmp_path / "out.tsv")[0]
+
+
+def test_pos_of_a_vcf_is_an_integer(scored, sequences):
+    """A table may have 21.0."""
+    ref = sequences["chr1"][100]
+    lines, summary = scored([("chr1", "101.0", ref, other(ref)), ("chr1", ".", ref, other(ref))])
+    assert summary.counts == {"malformed": 2}
+    assert [line.split("\t")[1] for line in lines[-2:]] == ["101.0", "."]
 
 
 def test_file_without_records_is_written_without_records(scored):
