@@ -5,19 +5,19 @@ Sequences are kept in an Arrow file that is mapped into memory, so a genome may 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from datasets import Dataset, Features, Value, load_dataset
+from datasets import Dataset, Features, Value
 from datasets.exceptions import DatasetGenerationError
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
 from hf_genomics.data.alignment_windows import Interval, parse_interval
-from hf_genomics.data.fasta import read_fasta
+from hf_genomics.data.genome_sources import contigs, expanded
 from hf_genomics.data.sequence import opposite_strand
 from hf_genomics.tokenization_dna import IUPAC_CODES, WHITE_SPACE
 
@@ -45,8 +45,9 @@ def load_genomes(
     """Reads genomes as rows `name, start, sequence` of at most a million bases.
 
     Args:
-        sources: FASTA files, plain or gzip-compressed, or folders or Hub ids of data sets with a
-            column of sequences (named `<row number>`, or by a column `name` or `id`).
+        sources: FASTA files, plain or gzip-compressed, or folders of such; or folders or Hub ids of
+            data sets with a column of sequences, named by a column `name` or `id`, else by the
+            number of the row (`SOURCE:NUMBER` where there are several sources).
         held_out: contigs `NAME`, or stretches `NAME:START-END` (0-based, half-open), to leave out.
         want_held_out: give these instead.
         sequence_column: column of a data set.
@@ -54,16 +55,18 @@ def load_genomes(
         cache_dir: where the Arrow file is kept; that of `datasets` by default.
 
     Raises:
-        ValueError: a file is no FASTA, a letter is no nucleotide code, a row has no sequence, two
-            contigs have one name, a name of `held_out` is unknown or empty, or nothing is left.
+        ValueError: a source is nowhere, a file is no FASTA, a letter is no nucleotide code, a row
+            has no sequence, two contigs have one name, a name of `held_out` is unknown or empty, or
+            nothing is left.
     """
+    listed = expanded(sources)
     try:
         rows = Dataset.from_generator(
             _rows,
             gen_kwargs={
                 # no lists: `datasets` would take them for shards
-                "sources": tuple(sources),
-                "states": tuple(map(_state, sources)),  # what has changed is read anew
+                "sources": listed,
+                "states": tuple(map(_state, listed)),  # what has changed is read anew
                 "held_out": tuple(held_out),
                 "want_held_out": want_held_out,
                 "sequence_column": sequence_column,
@@ -151,42 +154,6 @@ def check_letters(name: str, start: int, piece: str) -> None:
             f"contig {name!r} has {piece[place]!r} at position {start + place} (0-based), which is "
             "no nucleotide code (A, C, G, T, U, N, IUPAC codes, -); write N for an unknown base."
         )
-
-
-def contigs(sources: tuple[str, ...], column: str, split: str) -> Iterator[tuple[str, str]]:
-    """Name and letters of each sequence of files and data sets; see `load_genomes`."""
-    for source in sources:
-        if Path(source).is_file():
-            for record in read_fasta(source):
-                yield record.name, record.sequence
-            continue
-        for number, row in enumerate(load_dataset(source, split=split, streaming=True)):
-            yield named_sequence(row, number, source, column)
-
-
-def named_sequence(
-    row: Mapping[str, Any], number: int, source: str, column: str
-) -> tuple[str, str]:
-    """Name and letters of a row of a data set; see `load_genomes`.
-
-    Args:
-        row: values by column.
-        number: of the row, its name where it has no column `name` or `id`.
-        source: of the data set, for messages.
-        column: that of the sequences.
-
-    Raises:
-        ValueError: the row has no such column, or no text in it.
-    """
-    if column not in row:
-        raise ValueError(f"{source} has no column {column!r}; it has {', '.join(row)}.")
-    name = str(row.get("name", row.get("id", number)))
-    if not isinstance(row[column], str):
-        raise ValueError(
-            f"row {number} ({name!r}) of {source} has {row[column]!r} in its column "
-            f"{column!r}, which must hold text; leave the row out."
-        )
-    return name, row[column]
 
 
 def stretches(

@@ -12,13 +12,8 @@ import numpy as np
 from datasets import Features, IterableDataset, Value, load_dataset
 
 from hf_genomics.data.alignment_windows import Interval, parse_interval
-from hf_genomics.data.genome_windows import (
-    IS_BASE,
-    check_letters,
-    contigs,
-    named_sequence,
-    stretches,
-)
+from hf_genomics.data.genome_sources import contigs, expanded, named_sequence
+from hf_genomics.data.genome_windows import IS_BASE, check_letters, stretches
 from hf_genomics.data.sequence import opposite_strand
 
 SHUFFLED = 4096  # windows that are held in memory to be shuffled
@@ -59,8 +54,9 @@ def stream_windows(
         seed: of the draws.
 
     Raises:
-        ValueError: an option is out of range. While it is read: a file is no FASTA, a letter is no
-            nucleotide code, or a row of a data set has no such column or no text in it.
+        ValueError: an option is out of range, or a source is nowhere. While it is read: a file is
+            no FASTA, a letter is no nucleotide code, or a row of a data set has no such column or
+            no text in it.
     """
     if window < 1 or not 0 <= reverse_complement <= 1 or not 0 <= least_known <= 1:
         raise ValueError(
@@ -74,14 +70,15 @@ def stream_windows(
         least_known=least_known,
         seed=seed,
     )
-    if len(sources) == 1 and not Path(sources[0]).is_file():
-        windows = _of_data_set(sources[0], sequence_column, split, cut)
+    listed = expanded(sources)
+    if len(listed) == 1 and not Path(listed[0]).is_file():
+        windows = _of_data_set(listed[0], sequence_column, split, cut)
     else:
         windows = IterableDataset.from_generator(
             _in_turn,
             gen_kwargs={
                 # a tuple: `datasets` would take a list for shards
-                "sources": tuple(sources),
+                "sources": listed,
                 "sequence_column": sequence_column,
                 "split": split,
                 "cut": cut,
@@ -99,7 +96,9 @@ def _in_turn(
     readers = [
         (
             window
-            for name, sequence in contigs((source,), sequence_column, split)
+            for name, sequence in contigs(
+                (source,), sequence_column, split, is_only=len(sources) == 1
+            )
             for window in cut.windows(name, sequence)
         )
         for source in sources

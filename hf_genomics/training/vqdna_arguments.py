@@ -74,8 +74,8 @@ class GenomeArguments:
 
     genomes: list[str] = field(
         metadata={
-            "help": "FASTA files, plain or gzip, or folders or Hub ids of data sets with a column "
-            "`sequence`."
+            "help": "FASTA files, plain or gzip, or folders of such; or folders or Hub ids of data "
+            "sets with a column `sequence`."
         }
     )
     held_out: list[str] = field(

@@ -207,3 +207,39 @@ def test_contigs_shorter_than_a_window_are_counted(tmp_path):
     path.write_text(">a\n" + "ACGTACGTAC" + "N" * 10 + "\n>b\nACGT\n>c\nACGTACGTA\n")
     cut = GenomeWindows(load(str(path), tmp_path), 10)
     assert (len(cut), cut.num_left_out, cut.num_too_short) == (1, 3, 2)
+
+
+def test_a_folder_of_fasta_files_stands_for_these(tmp_path):
+    folder = tmp_path / "genomes"
+    folder.mkdir()
+    (folder / "b.fna").write_text(">b\nAC\n")
+    (folder / "a.FASTA.gz").write_bytes(gzip.compress(b">a\nACGT\n"))
+    (folder / "b.fna.fai").write_text("b\t2\t3\t2\t3\n")
+    rows = load_genomes([str(folder)], cache_dir=str(tmp_path / "cache"))
+    assert dict(zip(rows["name"], rows["sequence"], strict=True)) == {"a": "ACGT", "b": "AC"}
+
+
+def test_rows_without_names_of_several_data_sets_are_named_by_these(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("one", "two"):
+        Path(name).mkdir()
+        Dataset.from_dict({"sequence": ["ACGT", "ACG"]}).to_parquet(f"{name}/train.parquet")
+    options = {"cache_dir": str(tmp_path / "cache"), "held_out": ["two:1", "one:0:1-3"]}
+    assert load_genomes(["one", "two"], **options)["name"] == ["one:0", "one:0", "one:1", "two:0"]
+    out = load_genomes(["one", "two"], want_held_out=True, **options)
+    assert out["sequence"] == ["CG", "ACG"]
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("nowhere.fa", "There is no file or folder nowhere.fa"),
+        ("some/where/else", "There is no file or folder some/where/else"),
+        ("table.parquet", "table.parquet is a table; give the folder that holds it"),
+    ],
+)
+def test_sources_that_cannot_be_genomes_are_named(tmp_path, monkeypatch, source, message):
+    monkeypatch.chdir(tmp_path)
+    Dataset.from_dict({"sequence": ["ACGT"]}).to_parquet("table.parquet")
+    with pytest.raises(ValueError, match=message):
+        load_genomes([source], cache_dir=str(tmp_path / "cache"))

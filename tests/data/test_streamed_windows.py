@@ -3,11 +3,13 @@
 import gzip
 import itertools
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 from datasets import Dataset, load_dataset
 
+from hf_genomics.data.genome_windows import load_genomes
 from hf_genomics.data.sequence import opposite_strand
 from hf_genomics.data.streamed_windows import stream_windows
 
@@ -141,3 +143,16 @@ def test_a_row_without_a_sequence_is_named(tmp_path):
     data.to_parquet(tmp_path / "data" / "train.parquet")
     with pytest.raises(ValueError, match=r"row 1 \('y'\) of .* has None in its column 'sequence'"):
         read([str(tmp_path / "data")])
+
+
+def test_what_is_held_out_of_several_data_sets_has_the_names_of_load_genomes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for seed, name in enumerate(("one", "two")):
+        Path(name).mkdir()
+        rows = Dataset.from_dict({"sequence": [bases(40, seed), bases(40, seed + 2)]})
+        rows.to_parquet(f"{name}/train.parquet")
+    held_out = ["one:0", "two:1"]
+    windows = read(["one", "two"], held_out=held_out)
+    kept = load_genomes(["one", "two"], held_out=held_out, cache_dir=str(tmp_path / "cache"))
+    assert len(windows) == 4
+    assert all(any(window in sequence for sequence in kept["sequence"]) for window in windows)
