@@ -78,7 +78,8 @@ def metadata(
     facts = ModelCardData(
         license=weights_license(run),
         library_name="transformers",
-        pipeline_tag=task,
+        # the pipeline returns a model's first output, which is a loss for a quantizer
+        pipeline_tag=None if config["model_type"] == "vqdna_quantizer" else task,
         tags=["biology", "genomics", "dna", config["model_type"], "custom_code"],
         datasets=[data.hub_id] if data.hub_id else None,
         metrics=metrics or None,

@@ -227,7 +227,8 @@ class HyperbolicCNNPreTrainedModel(PreTrainedModel):
         if not is_main_process:
             save(Path(save_directory))
             return
-        self.config.auto_map = dict(AUTO_MAP)
+        if self.config.model_type == HyperbolicCNNConfig.model_type:  # a subclass has its own
+            self.config.auto_map = dict(AUTO_MAP)
         save_complete(save, save_directory, code_files(__file__))
         if push_to_hub:
             repo_id = hub.pop("repo_id", Path(save_directory).resolve().name)

@@ -176,11 +176,12 @@ class PhyloGPNPreTrainedModel(PreTrainedModel):
         if not is_main_process:
             save(Path(save_directory))
             return
-        self.config.auto_map = dict(AUTO_MAP)
-        if type(self).__name__ == "PhyloGPNForSequenceClassification":
-            # its weights have no head for rates, which the others would start at random
-            for auto in ("AutoModel", "AutoModelForMaskedLM"):
-                del self.config.auto_map[auto]
+        if self.config.model_type == PhyloGPNConfig.model_type:  # a subclass has its own
+            self.config.auto_map = dict(AUTO_MAP)
+            if type(self).__name__ == "PhyloGPNForSequenceClassification":
+                # its weights have no head for rates, which the others would start at random
+                for auto in ("AutoModel", "AutoModelForMaskedLM"):
+                    del self.config.auto_map[auto]
         save_complete(
             save, save_directory, code_files(str(Path(__file__).with_name("modeling_phylogpn.py")))
         )

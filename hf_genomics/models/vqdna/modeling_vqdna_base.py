@@ -155,7 +155,8 @@ class VQDNAPreTrainedModel(PreTrainedModel):
         if not is_main_process:
             save(Path(save_directory))
             return
-        self.config.auto_map = dict(AUTO_MAP)
+        if self.config.model_type == VQDNAConfig.model_type:  # a subclass has its own
+            self.config.auto_map = dict(AUTO_MAP)
         code = code_files(str(Path(__file__).with_name("modeling_vqdna.py")))
         save_complete(save, save_directory, code)
         if push_to_hub:
