@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
 from hf_genomics.data.alignment_windows import Interval, parse_interval
+from hf_genomics.data.epochs import SharedEpoch
 from hf_genomics.data.genome_sources import contigs, expanded
 from hf_genomics.data.sequence import opposite_strand
 from hf_genomics.tokenization_dna import IUPAC_CODES, WHITE_SPACE
@@ -180,9 +181,9 @@ class GenomeWindows:
     """Windows of genomes: a data set of short sequences for a `DataLoader`.
 
     The genomes are tiled with windows. For training, each is moved by a random distance of up to
-    half a window, and read from the other strand at random. Both are drawn from the seed and the
-    numbers of the windows of a batch, so a resumed run reads the same windows, and shuffling gives
-    new ones in every epoch.
+    half a window, and read from the other strand at random. Both are drawn from the seed, the epoch
+    (see `set_epoch`) and the numbers of the windows of a batch, so a resumed run reads the same
+    windows.
 
     Args:
         rows: of `load_genomes`.
@@ -222,6 +223,7 @@ class GenomeWindows:
         self.shift = shift
         self.reverse_complement = reverse_complement
         self.seed = seed
+        self._epoch = SharedEpoch()
         tiles: list[NDArray[np.int64]] = []
         self.num_left_out = self.num_too_short = 0
         for row in range(len(rows)):
@@ -239,6 +241,10 @@ class GenomeWindows:
                 "--window."
             )
 
+    def set_epoch(self, epoch: int) -> None:
+        """Draws anew: epochs count from 0. The trainers of this package do it."""
+        self._epoch.set(epoch)
+
     def __len__(self) -> int:
         return len(self.tiles)
 
@@ -246,7 +252,8 @@ class GenomeWindows:
         return self.__getitems__([index])[0]
 
     def __getitems__(self, indices: Sequence[int]) -> list[dict[str, str]]:
-        generator = np.random.default_rng([self.seed, *(index % len(self) for index in indices)])
+        numbers = (index % len(self) for index in indices)
+        generator = np.random.default_rng([self.seed, int(self._epoch), *numbers])
         moved = generator.integers(
             -(self.window // 2), self.window - self.window // 2, len(indices)
         )

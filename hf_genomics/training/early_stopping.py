@@ -18,8 +18,11 @@ class EarlyStopping(EarlyStoppingCallback):
     """
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Asks to stop at once where the checkpoint gone on from was the one stopped at."""
+        """Counts from 0 in a new training; asks to stop at once where the checkpoint gone on from
+        was the one stopped at."""
         super().on_train_begin(args, state, control, **kwargs)
+        if state.global_step == 0:  # the same trainer may train again
+            self.early_stopping_patience_counter = 0
         if self.early_stopping_patience_counter >= self.early_stopping_patience:
             control.should_training_stop = True
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from transformers import Trainer, TrainerCallback
 
+from .epochs import EpochsOfDraws
+
 
 class NothingLeft(TrainerCallback):
     """Knows whether training begins at its end: a run was killed after its last checkpoint, before
@@ -30,13 +32,15 @@ class NothingLeft(TrainerCallback):
 class ExactResumeTrainer(Trainer):
     """`Trainer` that trains no step more when it goes on from the last checkpoint of a run.
 
-    `Trainer` looks at the number of steps only after a step, and so would take one beyond it.
+    `Trainer` looks at the number of steps only after a step, and so would take one beyond it. And
+    whose training set knows the epoch that it goes on in.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._nothing_left = NothingLeft()
         self.add_callback(self._nothing_left)
+        self.add_callback(EpochsOfDraws(self))
 
     def get_batch_samples(self, *args: Any, **kwargs: Any) -> Any:
         """The batches of the next step, none if there is nothing left to train."""

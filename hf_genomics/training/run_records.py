@@ -17,14 +17,28 @@ from hf_genomics.evaluation.results import command_line, package_versions
 def training_results(
     trainer: Trainer, trained: TrainOutput, checkpoint: str | None
 ) -> dict[str, Any]:
-    """Loss, time and length of a training that went on from `checkpoint`, or began."""
+    """Loss, time and length of a training that went on from `checkpoint`, or began.
+
+    `train_loss` is of the whole run, of its log where it was resumed; `train_seconds` since the
+    last start.
+    """
     return {
-        "train_loss": trained.training_loss,
-        "train_seconds": trained.metrics["train_runtime"],  # since the last start
+        "train_loss": trained.training_loss if checkpoint is None else logged_loss(trainer),
+        "train_seconds": trained.metrics["train_runtime"],
         "resumed_from": checkpoint,
         "epochs": trainer.state.epoch,
         "steps": trainer.state.global_step,
     }
+
+
+def logged_loss(trainer: Trainer) -> float | None:
+    """Mean training loss over the steps up to the last that is in the log; None where none is."""
+    total = step = 0.0
+    for entry in trainer.state.log_history:
+        if "loss" in entry:  # the mean since the entry before
+            total += entry["loss"] * (entry["step"] - step)
+            step = entry["step"]
+    return total / step if step else None
 
 
 def provenance(

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from transformers import TrainerCallback
@@ -132,6 +133,18 @@ class GenomicsTrainer(CompletePushTrainer):
     def _averaged(self) -> AbstractContextManager[None]:
         return nullcontext() if self._average is None else self._average.swapped()
 
+    def evaluation_loop(self, *args: Any, **kwargs: Any) -> Any:
+        """Evaluates or predicts as `Trainer` does, in every process by the model that is saved.
+
+        Running statistics of batch norms differ between processes since their last batches, and are
+        those of the first in a checkpoint.
+        """
+        if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
+            model = self.accelerator.unwrap_model(self.model)
+            for buffer in model.buffers():
+                dist.broadcast(buffer, src=0)
+        return super().evaluation_loop(*args, **kwargs)
+
     def _evaluate(self, *args: Any, **kwargs: Any) -> Any:
         with self._averaged():
             return super()._evaluate(*args, **kwargs)
@@ -150,6 +163,13 @@ class GenomicsTrainer(CompletePushTrainer):
         if checkpoint is not None and self.recipe.averaging_decay:
             self.average().resume(checkpoint)
 
+    def _load_callback_state(self) -> None:
+        super()._load_callback_state()
+        patience = self.recipe.early_stopping_patience
+        for callback in self.callback_handler.callbacks:
+            if isinstance(callback, EarlyStopping) and patience is not None:
+                callback.early_stopping_patience = patience  # the checkpoint has the count
+
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         """Logs, with the curvatures beside every training loss."""
         if "loss" in logs:
@@ -161,22 +181,22 @@ class GenomicsTrainer(CompletePushTrainer):
         return torch.zeros(0) if curvatures is None else curvatures()
 
     def _read_curvature_gradient(self) -> None:
-        """Keeps the gradient of the unconstrained curvatures until the next log."""
+        """Keeps the derivatives by the curvatures until the next log; the step will move both."""
         raw = _raw_curvature(self.model)
-        self._curvature_gradient = (
-            None if raw is None or raw.grad is None else raw.grad.detach().clone()
-        )
-
-    def _curvature_logs(self) -> dict[str, float]:
-        raw = _raw_curvature(self.model)
-        with torch.enable_grad():
-            k = self._curvatures()
-        logs = {f"curvature_{i}": value for i, value in enumerate(k.detach().tolist())}
-        if raw is not None and self._curvature_gradient is not None:
+        self._curvature_gradient = None
+        if raw is not None and raw.grad is not None:
+            with torch.enable_grad():
+                k = self._curvatures()
             # k_i depends on raw_i alone, so the gradient of the sum is the diagonal dk_i / draw_i.
             slope = torch.autograd.grad(k.sum(), raw)[0]
-            gradient = self._curvature_gradient / slope / self._gradient_scale()
-            logs |= {f"curvature_{i}_grad": value for i, value in enumerate(gradient.tolist())}
+            self._curvature_gradient = raw.grad.detach() / slope / self._gradient_scale()
+
+    def _curvature_logs(self) -> dict[str, float]:
+        k = self._curvatures().detach()
+        logs = {f"curvature_{i}": value for i, value in enumerate(k.tolist())}
+        if self._curvature_gradient is not None:
+            gradient = self._curvature_gradient.tolist()
+            logs |= {f"curvature_{i}_grad": value for i, value in enumerate(gradient)}
         return logs
 
     def _gradient_scale(self) -> float:

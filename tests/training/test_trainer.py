@@ -9,12 +9,19 @@ from pathlib import Path
 
 import pytest
 import torch
+from datasets import Dataset
 from transformers import TrainingArguments
 
-from hf_genomics import HyperbolicCNNConfig, HyperbolicCNNForSequenceClassification
+from hf_genomics import (
+    DNATokenizer,
+    HyperbolicCNNConfig,
+    HyperbolicCNNForSequenceClassification,
+)
+from hf_genomics.data.augmentation import SequenceAugmentation
 from hf_genomics.training.early_stopping import EarlyStopping
 from hf_genomics.training.optimizers import RiemannianAdamW
 from hf_genomics.training.recipes import MODERN, PAPER
+from hf_genomics.training.run_records import training_results
 from hf_genomics.training.trainer import GenomicsTrainer
 from tests.training.train_copies import train_copies
 
@@ -221,9 +228,10 @@ def test_the_logged_gradient_is_the_derivative_by_k(tmp_path):
     derivative = (loss_at(1.3 + 1e-5) - loss_at(1.3 - 1e-5)) / 2e-5
     trainer = trainer_in(
         tmp_path, model=model, per_device_train_batch_size=44, max_steps=1, logging_steps=1,
-        max_grad_norm=0.0,
+        max_grad_norm=0.0, warmup_steps=0,  # so that the step moves k
     )  # fmt: skip
     trainer.train()
+    assert model.curvatures().item() != pytest.approx(1.3, rel=1e-3)
     logged = trainer.state.log_history[0]["curvature_0_grad"]
     assert logged == pytest.approx(derivative, rel=1e-5)
 
@@ -273,6 +281,107 @@ def test_early_stopping_resumes_with_the_patience_it_had_left(tmp_path):
     resumed = trainer_in(tmp_path / "resumed", **options)
     resumed.train(resume_from_checkpoint=str(tmp_path / "whole" / "checkpoint-18"))  # epoch 3
     assert resumed.state.epoch == 4
+
+
+def test_a_trainer_that_stopped_early_trains_again(tmp_path):
+    recipe = dataclasses.replace(MODERN, early_stopping_patience=1)
+    trainer = trainer_in(
+        tmp_path, recipe=recipe, compute_metrics=lambda _: {"matthews_correlation": 0.5}
+    )
+    first, second = trainer.train(), trainer.train()
+    assert first.global_step == second.global_step == 12  # two epochs of four
+    assert second.training_loss > 0
+
+
+def test_a_resumed_run_waits_as_long_as_it_is_told_now(tmp_path):
+    patience = {n: dataclasses.replace(MODERN, early_stopping_patience=n) for n in (1, 2)}
+    options = {
+        "compute_metrics": lambda _: {"matthews_correlation": 0.5},
+        "save_total_limit": None,
+    }
+    whole = trainer_in(tmp_path / "whole", recipe=patience[1], **options)
+    whole.train()
+    assert whole.state.epoch == 2
+    resumed = trainer_in(tmp_path / "resumed", recipe=patience[2], **options)
+    resumed.train(resume_from_checkpoint=str(tmp_path / "whole" / "checkpoint-12"))
+    assert resumed.state.epoch == 3
+
+
+@pytest.mark.parametrize("step", [4, 8, 12])
+def test_the_loss_of_a_resumed_run_is_that_of_the_whole_one(tmp_path, step):
+    """Also where nothing was left to train, for which `Trainer` says 0."""
+    options = {
+        "recipe": dataclasses.replace(MODERN, early_stopping_patience=None),
+        **{"max_steps": 12, "logging_strategy": "steps", "logging_steps": 2},
+        **{"save_strategy": "steps", "save_steps": 4, "eval_strategy": "no"},
+        **{"load_best_model_at_end": False, "save_total_limit": None},
+    }
+    whole = trainer_in(tmp_path / "whole", **options)
+    expected = training_results(whole, whole.train(), None)
+    resumed = trainer_in(tmp_path / "resumed", **options)
+    checkpoint = str(tmp_path / "whole" / f"checkpoint-{step}")
+    found = training_results(resumed, resumed.train(resume_from_checkpoint=checkpoint), checkpoint)
+    assert found["train_loss"] == pytest.approx(expected["train_loss"], rel=1e-6)
+    assert found["steps"] == expected["steps"] == 12
+
+
+@pytest.mark.parametrize("batch_size", [1, 8])
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_row_is_drawn_anew_in_every_epoch_and_alike_when_resumed(tmp_path, batch_size, workers):
+    options = {
+        "per_device_train_batch_size": batch_size,
+        "gradient_accumulation_steps": 8 // batch_size,
+        "dataloader_num_workers": workers,
+        "dataloader_persistent_workers": workers > 0,
+        "save_strategy": "steps",
+        "save_steps": 2,
+        "eval_strategy": "no",
+        "load_best_model_at_end": False,
+        "save_total_limit": None,
+    }
+    whole = flipping_trainer(tmp_path / "whole", **options)
+    whole.train()
+    flips = seen(whole)
+    assert [len(flips[row]) for row in range(1, 9)] == [4] * 8
+    assert sum(len(set(draws)) > 1 for draws in flips.values()) > 4
+    resumed = flipping_trainer(tmp_path / "resumed", **options)
+    resumed.train(resume_from_checkpoint=str(tmp_path / "whole" / "checkpoint-4"))  # epoch 2
+    assert len(resumed.batches) < len(whole.batches)
+    for row, draws in seen(resumed).items():
+        assert draws == flips[row][-len(draws) :]
+
+
+def flipping_trainer(folder, **options):
+    """A trainer on rows that are read from either strand, which keeps the batches it is given."""
+    tokenizer = DNATokenizer()
+    rows = Dataset.from_dict(
+        {"sequence": [f"{'A' * (i + 1)}{'G' * (LENGTH - i - 1)}" for i in range(8)]}
+    )
+
+    def collate(batch):
+        ids = tokenizer([row["sequence"] for row in batch], return_tensors="pt")["input_ids"]
+        return {"input_ids": ids, "labels": torch.zeros(len(ids), dtype=torch.long)}
+
+    trainer = trainer_in(
+        folder, recipe=dataclasses.replace(MODERN, early_stopping_patience=None), **options
+    )
+    trainer.args.remove_unused_columns = False
+    trainer.train_dataset = SequenceAugmentation(rows, 0, reverse_complement_probability=0.5)
+    trainer.data_collator = collate
+    trainer.batches = []
+    trainer.model.register_forward_pre_hook(
+        lambda _, args, inputs: trainer.batches.append(inputs["input_ids"]), with_kwargs=True
+    )
+    return trainer
+
+
+def seen(trainer):
+    """Of every row, by its number of A, whether it was read from the other strand, in order."""
+    found = {}
+    for ids in [ids for batch in trainer.batches for ids in batch.tolist()]:
+        flipped = ids[0] == 1  # C: the other strand begins with the complement of G
+        found.setdefault(ids.count(3 if flipped else 0), []).append(flipped)
+    return found
 
 
 def assert_nothing_is_trained_after(whole, folder, **options):
@@ -413,3 +522,30 @@ def test_two_processes_with_16_each_are_one_with_32(tmp_path, whole_batches, lau
     )
     assert finished.returncode == 0, finished.stdout
     assert_same(json.loads(log.read_text()), whole_batches)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("decay", [0.0, 0.9])
+def test_two_processes_evaluate_the_model_that_they_save(tmp_path, decay):
+    """Each has moved the running statistics of batch norms by batches of its own."""
+    finished = subprocess.run(
+        [
+            *(sys.executable, "-m", *TORCHRUN),
+            *(str(Path(__file__).with_name("predict_apart.py")), str(tmp_path), str(decay)),
+        ],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stdout
+    found = torch.load(tmp_path / "found.pt")
+    for name, logits in found["logits"].items():
+        model = HyperbolicCNNForSequenceClassification.from_pretrained(
+            tmp_path / name, dtype=torch.float64
+        ).eval()
+        with torch.no_grad():
+            expected = model(found["input_ids"]).logits
+        torch.testing.assert_close(logits, expected, rtol=1e-9, atol=1e-9)
