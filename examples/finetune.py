@@ -43,7 +43,7 @@ from hf_genomics.training.low_rank import merge_lora, with_lora
 from hf_genomics.training.processes import leave_process_group
 from hf_genomics.training.run_records import provenance, training_results
 from hf_genomics.training.trainer import GenomicsTrainer
-from hf_genomics.training.user_errors import user_errors_in_one_line
+from hf_genomics.training.user_errors import interrupt_in_one_line, user_errors_in_one_line
 
 
 def main() -> None:
@@ -149,5 +149,6 @@ def train_and_report(
 
 
 if __name__ == "__main__":
-    main()
-    leave_process_group()
+    with interrupt_in_one_line():
+        main()
+        leave_process_group()

@@ -35,6 +35,7 @@ from hf_genomics.training.phylogpn_models import build_phylogpn, phylogpn_config
 from hf_genomics.training.phylogpn_trainer import PhyloGPNTrainer
 from hf_genomics.training.processes import leave_process_group
 from hf_genomics.training.run_records import provenance, training_results
+from hf_genomics.training.user_errors import interrupt_in_one_line
 
 
 def main() -> None:
@@ -114,5 +115,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
-    leave_process_group()
+    with interrupt_in_one_line():
+        main()
+        leave_process_group()

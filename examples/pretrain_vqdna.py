@@ -32,7 +32,7 @@ from hf_genomics.training.config_overrides import parse_config_overrides
 from hf_genomics.training.genome_loading import load_windows
 from hf_genomics.training.genome_runs import train_and_record
 from hf_genomics.training.processes import leave_process_group
-from hf_genomics.training.user_errors import user_errors_in_one_line
+from hf_genomics.training.user_errors import interrupt_in_one_line, user_errors_in_one_line
 from hf_genomics.training.vqdna_language_arguments import (
     LanguageModelArguments,
     parse_language_model_arguments,
@@ -122,5 +122,6 @@ def nucleotides_per_token(model: PreTrainedModel) -> int:
 
 
 if __name__ == "__main__":
-    main()
-    leave_process_group()
+    with interrupt_in_one_line():
+        main()
+        leave_process_group()

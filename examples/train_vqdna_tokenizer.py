@@ -29,7 +29,7 @@ from hf_genomics.training.config_overrides import parse_config_overrides
 from hf_genomics.training.genome_loading import load_windows
 from hf_genomics.training.genome_runs import train_and_record
 from hf_genomics.training.processes import leave_process_group
-from hf_genomics.training.user_errors import user_errors_in_one_line
+from hf_genomics.training.user_errors import interrupt_in_one_line, user_errors_in_one_line
 from hf_genomics.training.vqdna_arguments import QuantizerArguments, parse_quantizer_arguments
 from hf_genomics.training.vqdna_trainer import VQDNAQuantizerTrainer, check_warm_up
 
@@ -78,5 +78,6 @@ def build_quantizer(args: QuantizerArguments) -> VQDNAQuantizerModel:
 
 
 if __name__ == "__main__":
-    main()
-    leave_process_group()
+    with interrupt_in_one_line():
+        main()
+        leave_process_group()

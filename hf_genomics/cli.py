@@ -89,6 +89,9 @@ def simulate(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a data set written before.")
     ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="No progress bar; there is none in a log.")
+    ] = False,
 ) -> None:
     """Simulate a labelled data set: Parquet, card, tree and provenance in one folder.
 
@@ -128,10 +131,14 @@ def simulate(
         )
         from hf_genomics.benchmarks.simulator import simulate as run
         from hf_genomics.benchmarks.writing import check_target, write_dataset
+        from hf_genomics.data.progress import bars_shown
 
         check_target(output, overwrite=overwrite)  # before the work, not after it
         simulation = run(parameters)
-        folder = write_dataset(simulation.dataset, output, simulation.facts, overwrite=overwrite)
+        with bars_shown(_shows_progress(quiet)):
+            folder = write_dataset(
+                simulation.dataset, output, simulation.facts, overwrite=overwrite
+            )
         sizes = ", ".join(f"{name} {len(rows)}" for name, rows in simulation.dataset.items())
         typer.echo(f"{folder}: {sizes} rows of {length} bases")
 

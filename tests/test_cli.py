@@ -97,6 +97,23 @@ def test_folder_with_files_is_refused_until_told_to_overwrite(tmp_path):
     assert "is not empty" in again.stderr
 
 
+@pytest.mark.parametrize(
+    ("watched", "options", "shown"),
+    [(True, [], True), (True, ["--quiet"], False), (False, [], False)],
+)
+def test_bars_of_simulate_are_for_a_terminal_and_can_be_turned_off(
+    watched, options, shown, tmp_path, monkeypatch
+):
+    from datasets import are_progress_bars_disabled
+
+    monkeypatch.setattr("hf_genomics.cli._shows_progress", lambda quiet: watched and not quiet)
+    before = are_progress_bars_disabled()
+    result = run("simulate", "motif", "--output", str(tmp_path / "data"), *SMALL, *options)
+    assert result.exit_code == 0, result.output
+    assert bool(result.stderr) == ("Creating parquet" in result.stderr) == shown
+    assert are_progress_bars_disabled() == before
+
+
 def test_folder_that_cannot_be_made_is_one_line(tmp_path):
     (tmp_path / "file").write_text("mine")
     result = run("simulate", "motif", "--output", str(tmp_path / "file" / "data"), *SMALL)

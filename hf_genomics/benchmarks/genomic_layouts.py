@@ -80,7 +80,9 @@ def layout_of(task: TaskSpec, folder: Path, root: Path) -> Layout | None:
         found = configurations_of(folder)
     except ValueError:
         return None
-    return Layout(root, tables=found["default"]) if "default" in found else None
+    if "default" in found or len(found) == 1:
+        return Layout(root, tables=found.get("default") or next(iter(found.values())))
+    return None
 
 
 def _by_name(task: TaskSpec, folder: Path) -> dict[str, Path]:

@@ -13,6 +13,8 @@ from typing import Any
 
 from datasets import ClassLabel, DatasetDict
 
+from hf_genomics.data.progress import bars_of_datasets
+
 from .labelled_rows import column_list
 
 CARD, TREE, PROVENANCE = "README.md", "tree.nwk", "provenance.json"
@@ -109,7 +111,8 @@ def _fill(folder: Path, dataset: DatasetDict, facts: DatasetFacts) -> None:
     checksums = {}
     for split, rows in dataset.items():
         name = f"{facts.config_name}/{split}-00000-of-00001.parquet"
-        rows.to_parquet(folder / name)
+        with bars_of_datasets():
+            rows.to_parquet(folder / name)
         checksums[name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
     if facts.newick is not None:
         (folder / TREE).write_text(facts.newick + "\n", encoding="utf-8")

@@ -30,6 +30,22 @@ def bars_shown(shown: bool) -> Iterator[None]:
         _shown.reset(token)
 
 
+@contextmanager
+def bars_of_datasets() -> Iterator[None]:
+    """Hides the bars of the library `datasets` within, unless bars are shown."""
+    # imported here, because most of what has bars can do without this slow import
+    from datasets import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+
+    if _shown.get() or are_progress_bars_disabled():
+        yield
+        return
+    disable_progress_bars()
+    try:
+        yield
+    finally:
+        enable_progress_bars()
+
+
 def bar(*args: Any, **options: Any) -> Any:
     """A bar of tqdm that goes when it is done, or none where none are shown."""
     options = {"delay": DELAY, "leave": False, "disable": not _shown.get(), **options}

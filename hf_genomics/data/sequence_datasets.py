@@ -16,6 +16,7 @@ from datasets import (
     DatasetInfo,
     Features,
     Value,
+    get_dataset_config_names,
     load_dataset,
     load_dataset_builder,
 )
@@ -54,7 +55,8 @@ def load_sequence_dataset(
               `test-00000-of-00001.parquet`, ...), or a tree of such folders, each a configuration;
             - the id of a data set on the Hub.
         config: Configuration: a name of the README or of the Hub, or the end of a folder's path
-            ("prom_core_tata", "mouse/2"). May be left out where there is only one.
+            ("prom_core_tata", "mouse/2"). May be left out where there is only one, or one that is
+            called `default`.
         sequence_column: Column of the sequences.
         label_column: Column of the labels.
         problem_type: What the labels are, see `labels.encode_labels`; None to be told by `train`.
@@ -62,7 +64,8 @@ def load_sequence_dataset(
             cache of `datasets` does not notice that they have changed.
 
     Returns:
-        Splits with the columns `sequence` (string) and `label` (see `labels.encode_labels`).
+        Splits with the columns `sequence` (string) and `label` (see `labels.encode_labels`);
+        `info.config_name` of each is the configuration.
 
     Raises:
         ValueError: Nothing fits `name` or `config`, a column is missing, a split is empty, or a
@@ -71,9 +74,9 @@ def load_sequence_dataset(
     path = Path(name).expanduser()
     columns = (sequence_column, label_column, problem_type)
     if path.is_dir():
-        return _from_files(
-            select_configuration(configurations_of(path), config, where=str(path)), *columns
-        )
+        found = configurations_of(path)
+        config = select_configuration(found, config, where=str(path))
+        return _from_files(found[config], *columns, config)
     if path.is_file():
         if config is not None:
             raise ValueError(
@@ -118,7 +121,11 @@ def longest_sequence(dataset: DatasetDict) -> int:
 
 
 def _from_files(
-    files: SplitFiles, sequence_column: str, label_column: str, problem_type: str | None
+    files: SplitFiles,
+    sequence_column: str,
+    label_column: str,
+    problem_type: str | None,
+    config: str | None = None,
 ) -> DatasetDict:
     tables: dict[str, pa.Table] = {}
     feature: Any = None
@@ -130,7 +137,7 @@ def _from_files(
             feature = _same_classes(feature, _class_label(part.schema, label_column), str(path))
             parts.append(_plain(part))
         tables[split] = _joined(parts, paths, split)
-    return _assemble(tables, feature, sequence_column, label_column, problem_type)
+    return _assemble(tables, feature, sequence_column, label_column, problem_type, config)
 
 
 def _read(path: Path, columns: list[str]) -> pa.Table:
@@ -196,6 +203,10 @@ def _from_hub(
     cache_dir: str | Path | None,
 ) -> DatasetDict:
     cache = None if cache_dir is None else str(cache_dir)
+    if config is None:  # only then, because it asks the Hub once more
+        names = get_dataset_config_names(name, cache_dir=cache)
+        if len(names) > 1:
+            config = select_configuration(names, None, where=name)
     builder = load_dataset_builder(name, config, cache_dir=cache)
     # The CSV builder would turn a sequence NA into a missing value.
     options = {"keep_default_na": False} if hasattr(builder.config, "keep_default_na") else {}
@@ -212,7 +223,8 @@ def _from_hub(
         tables[canonical_split(str(split))] = dataset.data.table.select(
             [sequence_column, label_column]
         )
-    return _assemble(tables, feature, sequence_column, label_column, problem_type)
+    config = builder.config.name
+    return _assemble(tables, feature, sequence_column, label_column, problem_type, config)
 
 
 def _require_columns(found: list[str], sequence: str, label: str, where: str) -> None:
@@ -242,6 +254,7 @@ def _assemble(
     sequence_column: str,
     label_column: str,
     problem_type: str | None,
+    config: str | None,
 ) -> DatasetDict:
     for split, table in tables.items():
         if len(table) == 0:
@@ -261,7 +274,8 @@ def _assemble(
         )
         encoded = pa.array(labels[split], features.arrow_schema.field("label").type)
         table = pa.table({"sequence": column, "label": encoded}, schema=features.arrow_schema)
-        dataset[split] = Dataset(InMemoryTable(table), info=DatasetInfo(features=features))
+        info = DatasetInfo(features=features, config_name=config)
+        dataset[split] = Dataset(InMemoryTable(table), info=info)
     return dataset
 
 

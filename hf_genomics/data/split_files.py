@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -68,8 +69,6 @@ def _declared(folder: Path) -> dict[str, SplitFiles]:
             for file in files:
                 key = canonical_split(split or _split_of(file.name) or "train")
                 splits.setdefault(key, []).append(file)
-        if entry.get("default"):
-            configurations = {"default": splits, **configurations}
         configurations[name] = splits
     return configurations
 
@@ -92,14 +91,25 @@ def _patterns(data_files: Any) -> list[tuple[str | None, str]]:
     return pairs
 
 
-def select_configuration(
-    found: dict[str, SplitFiles], config: str | None, where: str
-) -> SplitFiles:
+def select_configuration(found: Collection[str], config: str | None, where: str) -> str:
+    """The name of the configuration that is meant.
+
+    One that a README marks `default: true` is no better than the others: builders mark the first,
+    so that a data set can be opened without a name, and whoever trains has to know on what.
+
+    Args:
+        found: names of all there are.
+        config: name, or the end of one; None for the only one, or the one called `default`.
+        where: what has them, for messages.
+
+    Raises:
+        ValueError: none or several are meant; the message names them.
+    """
     if config is None:
         if len(found) == 1:
-            return next(iter(found.values()))
+            return next(iter(found))
         if "default" in found:
-            return found["default"]
+            return "default"
         raise ValueError(
             f"{where} has {len(found)} configurations; choose one of {', '.join(sorted(found))}."
         )
@@ -107,7 +117,7 @@ def select_configuration(
         name for name in found if name.endswith(f"/{config}")
     ]
     if len(matches) == 1:
-        return found[matches[0]]
+        return matches[0]
     close = matches or difflib.get_close_matches(config, found, cutoff=0.4) or sorted(found)
     problem = "fits several configurations" if matches else "is no configuration"
     raise ValueError(f"{config!r} {problem} of {where}; did you mean {', '.join(close)}?")

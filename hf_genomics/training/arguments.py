@@ -118,7 +118,10 @@ class DataArguments:
     )
     dataset_config_name: str | None = field(
         default=None,
-        metadata={"help": "Configuration of the data set, e.g. prom_core_tata or mouse/2."},
+        metadata={
+            "help": "Configuration of the data set, e.g. prom_core_tata or mouse/2. May be left "
+            "out where there is only one."
+        },
     )
     train_file: str | None = field(
         default=None, metadata={"help": "Instead of --dataset_name: table of training rows."}
@@ -201,6 +204,8 @@ class DataArguments:
     def load(self, seed: int) -> DatasetDict:
         """The splits that the arguments name, at least `train` and `validation`.
 
+        Sets `dataset_config_name` where it was left out.
+
         Raises:
             ValueError: As `load_sequence_dataset`, `split_off_validation`, `without_shared_rows`
                 and `sample_rows`, or there are no validation rows.
@@ -214,6 +219,8 @@ class DataArguments:
                 problem_type=self.problem_type,
                 cache_dir=self.cache_dir,
             )
+            if self.dataset_config_name is None:  # results and cards say which it was
+                self.dataset_config_name = next(iter(dataset.values())).info.config_name
         else:
             files = {
                 "train": self.train_file,
@@ -249,8 +256,9 @@ def parse_arguments(
     # The recipe is read first, because it sets the defaults of everything else.
     first = ArgumentParser(add_help=False, allow_abbrev=False)
     first.add_argument("--recipe", default="modern")
-    first.add_argument("--output_dir")
-    first.add_argument("--greater_is_better")
+    # in either spelling, as the parser below reads them
+    first.add_argument("--output_dir", "--output-dir")
+    first.add_argument("--greater_is_better", "--greater-is-better")
     named = first.parse_known_args(command)[0]
     recipe = RECIPES.get(named.recipe)
     parser = HfArgumentParser(

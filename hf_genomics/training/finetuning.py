@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import torch
@@ -31,7 +32,14 @@ from hf_genomics.training.checkpoint_labels import (
 from hf_genomics.training.config_overrides import parse_config_overrides
 from hf_genomics.training.recipes import SELECTION_METRIC
 
+logger = logging.getLogger(__name__)
+
 REGRESSION_SELECTION_METRIC = "pearson"
+QUANTIZER = "vqdna_quantizer"  # a model type without a classifier
+SET_OTHERWISE = {
+    "problem_type": "--problem_type says what the labels are",
+    "dtype": "weights train in float32, and --bf16 true computes in bfloat16",
+}
 
 
 def build_model(
@@ -104,16 +112,21 @@ def new_model(
         preset: Name of the configuration that the overrides change; None for the defaults.
 
     Raises:
-        ValueError: The type or its preset is unknown, or an override does not fit the
-            configuration.
+        ValueError: The type or its preset is unknown, the type is that of a quantizer, or an
+            override does not fit the configuration.
     """
     if model_type not in CONFIG_MAPPING:
         raise ValueError(
             f"Transformers knows no model type {model_type!r}; this package brings "
             "'hyperbolic_cnn', and a trained model is named with --model_name_or_path."
         )
+    if model_type == QUANTIZER:
+        raise ValueError(
+            f"Model type {model_type!r} is a quantizer, and no classifier; --model_type vqdna "
+            "trains one on a random vocabulary, --model_name_or_path on that of a trained model."
+        )
     config_class = CONFIG_MAPPING[model_type]
-    overrides = parse_config_overrides(config_overrides, config_class)
+    overrides = _overrides(config_overrides, config_class)
     if hasattr(config_class(), "max_length"):
         overrides.setdefault("max_length", max_length or longest_sequence(dataset))
     labels = label_settings(_label_feature(dataset))
@@ -124,10 +137,22 @@ def new_model(
     else:
         raise ValueError(f"{config_class.__name__} has no presets; leave --preset out.")
     model = AutoModelForSequenceClassification.from_config(config)
+    if model_type == "vqdna" and config.freeze_quantizer:
+        logger.warning(
+            "The vocabulary of this vqdna model is random and is not trained, which is a control; "
+            "--model_name_or_path takes a model that was pretrained on a trained one."
+        )
     # a model of any length gets a tokenizer that cuts nothing, but for a limit of one's own
     any_length = getattr(config, "head", "flatten") != "flatten"
     limit = max_length if any_length else overrides.get("max_length")
     return model, DNATokenizer(model_max_length=limit or int(1e30))
+
+
+def _overrides(text: str, config_class: type[PreTrainedConfig]) -> dict[str, Any]:
+    overrides = parse_config_overrides(text, config_class)
+    for name in sorted(SET_OTHERWISE.keys() & overrides.keys()):
+        raise ValueError(f"--config_overrides cannot set {name}: {SET_OTHERWISE[name]}.")
+    return overrides
 
 
 def pretrained_model(
@@ -154,16 +179,22 @@ def pretrained_model(
         cache_dir: Where models of the Hub are kept.
 
     Raises:
-        ValueError: There is no such folder; the checkpoint has other labels than the data (see
-            `matching_settings`) and `ignore_mismatched_sizes` is False; or an override is no field
-            or does not fit the weights.
+        ValueError: There is no such folder; it holds a quantizer; the checkpoint has other labels
+            than the data (see `matching_settings`) and `ignore_mismatched_sizes` is False; or an
+            override is no field or does not fit the weights.
         StrictDataclassError: An override has a value that the configuration refuses.
     """
     require_model(name_or_path)
     feature = _label_feature(dataset)
     options: dict[str, Any] = {"trust_remote_code": trust_remote_code, "cache_dir": cache_dir}
     config = AutoConfig.from_pretrained(name_or_path, **options)
-    overrides = parse_config_overrides(config_overrides, type(config))
+    if config.model_type == QUANTIZER:
+        raise ValueError(
+            f"{name_or_path} is a VQDNA quantizer, and no classifier; pretrain a language model on "
+            f"it first (examples/pretrain_vqdna.py --quantizer {name_or_path}), then fine-tune "
+            "that."
+        )
+    overrides = _overrides(config_overrides, type(config))
     if overrides:
         changed = type(config).from_dict(config.to_dict() | overrides)  # which checks its fields
         require_same_weights(config, changed, trust_remote_code=trust_remote_code)

@@ -136,9 +136,55 @@ def folder_with_readme(tmp_path):
 
 def test_a_folder_with_the_configurations_of_its_readme(folder_with_readme):
     assert_all_splits(load_sequence_dataset(folder_with_readme, "small"))
-    assert rows_of(load_sequence_dataset(folder_with_readme)["train"]) == TEST  # the default one
     with pytest.raises(ValueError, match="'smal' is no configuration .* did you mean small"):
         load_sequence_dataset(folder_with_readme, "smal")
+
+
+def from_hub(folder, config, cache):
+    return _from_hub(str(folder), config, "sequence", "label", None, cache)
+
+
+def test_one_of_several_declared_configurations_has_to_be_chosen(folder_with_readme, tmp_path):
+    """Also where one is marked `default: true`, as builders mark the first: that is for
+    `load_dataset` without a name, and says nothing of what somebody means to train on."""
+    message = "has 2 configurations; choose one of other, small"
+    with pytest.raises(ValueError, match=message):
+        load_sequence_dataset(folder_with_readme)
+    with pytest.raises(ValueError, match=message):
+        from_hub(folder_with_readme, None, tmp_path / "cache")
+
+
+def test_the_hub_is_not_asked_for_configurations_where_one_is_named(
+    folder_with_readme, tmp_path, monkeypatch
+):
+    asked = []
+    monkeypatch.setattr(f"{_from_hub.__module__}.get_dataset_config_names", asked.append)
+    assert_all_splits(from_hub(folder_with_readme, "small", tmp_path / "cache"))
+    assert not asked
+
+
+def test_a_configuration_called_default_needs_no_choice(folder_with_readme, tmp_path):
+    readme = folder_with_readme / "README.md"
+    text = README.replace("config_name: small", "config_name: default")
+    readme.write_text(text.replace("  default: true\n", ""))
+    assert_all_splits(load_sequence_dataset(folder_with_readme))
+    assert_all_splits(from_hub(folder_with_readme, None, tmp_path / "cache"))
+
+
+def test_the_splits_know_the_name_of_their_configuration(folder_with_readme, tmp_path):
+    def name_of(dataset):
+        return dataset["train"].info.config_name
+
+    cache = tmp_path / "cache"
+    assert name_of(load_sequence_dataset(folder_with_readme, "small")) == "small"
+    assert name_of(from_hub(folder_with_readme, "small", cache)) == "small"
+    readme = folder_with_readme / "README.md"
+    readme.write_text(README[: README.index("- config_name: other")] + "---\n")
+    assert name_of(load_sequence_dataset(folder_with_readme)) == "small"  # the only one
+    assert name_of(from_hub(folder_with_readme, None, cache)) == "small"
+    assert name_of(load_sequence_files({"train": folder_with_readme / "other.csv"})) is None
+    write_csv(tmp_path / "tree" / "mouse" / "2" / "train.csv", TRAIN)
+    assert name_of(load_sequence_dataset(tmp_path / "tree")) == "mouse/2"
 
 
 def test_a_configuration_that_is_a_folder(tmp_path):

@@ -160,6 +160,27 @@ def test_a_killed_run_goes_on_to_the_same_weights(data, uninterrupted, tmp_path)
         assert_equal_weights(load_file(output / file), load_file(uninterrupted / file), step)
 
 
+INTERRUPTED = KILLED.replace("SIGKILL", "SIGINT")
+HOW_TO_GO_ON = (
+    "\nstopped; repeat the command with --resume_from_checkpoint true to go on from the last "
+    "checkpoint\n"
+)
+
+
+@pytest.mark.slow
+def test_a_run_that_is_interrupted_says_how_to_go_on_and_does(data, uninterrupted, tmp_path):
+    output = tmp_path / "interrupted"
+    command = [*COMMAND, "--dataset_name", data, "--output_dir", output]
+    status, printed = start("-c", INTERRUPTED.format(step=SAVE_STEPS + 1), FINETUNE, *command)
+    assert status == 130, printed
+    assert printed.endswith(HOW_TO_GO_ON)
+    assert "Traceback" not in printed
+    run(FINETUNE, *command, "--resume_from_checkpoint", "true")
+    assert_equal_weights(
+        load_file(output / "model.safetensors"), load_file(uninterrupted / "model.safetensors")
+    )
+
+
 @pytest.mark.slow
 def test_two_processes_of_torchrun_share_the_rows(data, tmp_path):
     output = tmp_path / "two"

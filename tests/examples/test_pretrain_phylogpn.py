@@ -11,7 +11,15 @@ from safetensors.torch import load_file
 from hf_genomics import PhyloGPNConfig, PhyloGPNForMaskedLM
 from hf_genomics.models.phylogpn.phylogeny import Phylogeny
 from tests.examples.small_alignment import LENGTH, LOCI, OTHER_TREE, TREE, write_alignment
-from tests.examples.test_finetune import KILLED, REPOSITORY, assert_equal_weights, run, start
+from tests.examples.test_finetune import (
+    HOW_TO_GO_ON,
+    INTERRUPTED,
+    KILLED,
+    REPOSITORY,
+    assert_equal_weights,
+    run,
+    start,
+)
 
 PRETRAIN = str(REPOSITORY / "examples" / "pretrain_phylogpn.py")
 STEPS = 15  # five epochs of 15 windows in batches of 5
@@ -70,6 +78,15 @@ def test_a_run_leaves_a_model_with_its_tree_and_its_results(uninterrupted):
     assert best == pytest.approx(max(scores.values()))
     first, *_, last = losses(uninterrupted)
     assert last < first
+
+
+@pytest.mark.slow
+def test_a_run_that_is_interrupted_says_how_to_go_on(data, tmp_path):
+    command = [*COMMAND, "--dataset_name", data, "--output_dir", tmp_path / "interrupted"]
+    status, printed = start("-c", INTERRUPTED.format(step=2), PRETRAIN, *command)
+    assert status == 130, printed
+    assert printed.endswith(HOW_TO_GO_ON)
+    assert "Traceback" not in printed
 
 
 @pytest.mark.slow

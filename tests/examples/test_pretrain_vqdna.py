@@ -21,6 +21,7 @@ from hf_genomics import (
     VQDNAQuantizerConfig,
     VQDNAQuantizerModel,
 )
+from tests.examples.test_finetune import HOW_TO_GO_ON
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCRIPT = REPOSITORY / "examples/pretrain_vqdna.py"
@@ -155,6 +156,28 @@ def test_the_same_transformer_reads_k_mers(start, tmp_path, k):
     assert 2.8 < results["held_out_perplexity"] < 4.1
     assert results["num_parameters"] == results["num_trained_parameters"]
     assert (tmp_path / "kmers/kmer_transformer.py").exists()
+
+
+@pytest.mark.slow
+def test_a_run_that_is_interrupted_says_how_to_go_on(start, tmp_path):
+    output = tmp_path / "interrupted"
+    process = subprocess.Popen(
+        [*command(start, output, "--kmer_size", "2"), "--max_steps", "100000"],
+        env=environment(start),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 120
+    while not (output / "checkpoint-4/trainer_state.json").exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 130, said
+    assert said.endswith(HOW_TO_GO_ON)
+    assert "Traceback" not in said
 
 
 @pytest.mark.slow

@@ -15,8 +15,10 @@ from hf_genomics import (
     PhyloGPNForMaskedLM,
     VQDNAConfig,
     VQDNAForSequenceClassification,
+    VQDNAQuantizerConfig,
+    VQDNAQuantizerModel,
 )
-from hf_genomics.training.arguments import ModelArguments, parse_arguments
+from hf_genomics.training.arguments import DataArguments, ModelArguments, parse_arguments
 from hf_genomics.training.checkpoint_labels import label_settings
 from hf_genomics.training.finetuning import build_model, data_summary, selection_metric
 from hf_genomics.training.recipes import MODERN, PAPER
@@ -157,6 +159,32 @@ def test_an_unknown_model_type():
         build_model(args, dataset_of(CLASSES, 1), None)
 
 
+def test_a_quantizer_is_no_classifier_and_what_makes_one_of_it_is_said(tmp_path):
+    config = VQDNAQuantizerConfig(hidden_size=8, stem_dim=8, num_layers=1, codebook_sizes=[8, 8])
+    VQDNAQuantizerModel(config).save_pretrained(tmp_path)
+    DNATokenizer().save_pretrained(tmp_path)
+    args = ModelArguments(model_name_or_path=str(tmp_path))
+    with pytest.raises(ValueError, match="is a VQDNA quantizer") as raised:
+        build_model(args, dataset_of(CLASSES, 1), None)
+    assert f"examples/pretrain_vqdna.py --quantizer {tmp_path}" in str(raised.value)
+    assert len(str(raised.value)) < 250 + len(str(tmp_path)) * 2
+    assert "\n" not in str(raised.value)
+    with pytest.raises(ValueError, match="'vqdna_quantizer' is a quantizer.*--model_type vqdna "):
+        build_model(ModelArguments(model_type="vqdna_quantizer"), dataset_of(CLASSES, 1), None)
+
+
+@pytest.mark.parametrize(("frozen", "warnings"), [("true", 1), ("false", 0)])
+def test_a_random_vocabulary_that_stays_random_is_said(caplog, frozen, warnings):
+    sizes = "hidden_size=16,num_attention_heads=2,intermediate_size=32,num_hidden_layers=1"
+    args = ModelArguments(model_type="vqdna", config_overrides=f"{sizes},freeze_quantizer={frozen}")
+    build_model(args, dataset_of(CLASSES, 1), None)
+    said = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(said) == warnings
+    for line in said:
+        assert "vocabulary of this vqdna model is random and is not trained" in line
+        assert "--model_name_or_path" in line
+
+
 def test_a_model_of_a_missing_folder(tmp_path):
     args = ModelArguments(model_name_or_path=str(tmp_path / "gone"))
     with pytest.raises(
@@ -232,6 +260,24 @@ def test_overrides_that_do_not_fit_a_trained_model_are_refused(tmp_path, overrid
         build_model(args, dataset_of(CLASSES, 1), None)
 
 
+@pytest.mark.parametrize("trained", [False, True])
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("problem_type=regression", "cannot set problem_type: --problem_type says what"),
+        ("dtype=bfloat16", "cannot set dtype: weights train in float32, and --bf16 true"),
+    ],
+)
+def test_fields_that_are_set_otherwise_are_refused(tmp_path, trained, override, message):
+    args = (
+        ModelArguments(model_name_or_path=save_tiny(tmp_path), config_overrides=override)
+        if trained
+        else ModelArguments(model_type="hyperbolic_cnn", config_overrides=override)
+    )
+    with pytest.raises(ValueError, match=message):
+        build_model(args, dataset_of(ClassLabel(2), 1), None)
+
+
 def test_one_line_says_what_is_trained_on_what():
     config = HyperbolicCNNConfig(id2label={0: "none", 1: "TATA"})
     classes = dataset_of(ClassLabel(names=["none", "TATA"]), 1)
@@ -245,6 +291,20 @@ def test_one_line_says_what_is_trained_on_what():
     )
     several = data_summary(dataset_of(SEVERAL, [0, 1]), config)
     assert several == "2 labels, any number of them a row, (none, TATA); rows: train 2"
+
+
+def test_the_only_configuration_is_recorded_by_its_name(tmp_path):
+    """A card would otherwise say that the model was trained on one called `default`."""
+    card = "---\nconfigs:\n- config_name: clade\n  default: true\n  data_dir: clade\n---\n"
+    (tmp_path / "README.md").write_text(card)
+    (tmp_path / "clade").mkdir()
+    for split in ("train", "validation"):
+        (tmp_path / "clade" / f"{split}.csv").write_text("sequence,label\nACGT,0\nAC,1\n")
+    arguments = DataArguments(dataset_name=str(tmp_path))
+    arguments.load(0)
+    assert arguments.dataset_config_name == "clade"
+    arguments.load(0)  # as the records say
+    assert arguments.dataset_config_name == "clade"
 
 
 COMMAND = ["--model_type", "hyperbolic_cnn", "--dataset_name", "data", "--output_dir", "out"]
@@ -262,6 +322,15 @@ def test_a_recipe_sets_defaults_and_flags_win():
     assert training.learning_rate == 0.5
     assert training.eval_strategy == "no"
     assert not training.load_best_model_at_end
+
+
+@pytest.mark.parametrize("dash", ["-", "_"])
+def test_options_may_be_spelled_with_dashes(dash):
+    """The first reading of the command knew the underscores alone, and overruled the dashes."""
+    options = [f"--output{dash}dir", "elsewhere", f"--greater{dash}is{dash}better", "false"]
+    training = parse_arguments([*COMMAND[:4], *options])[2]
+    assert training.output_dir == "elsewhere"
+    assert training.greater_is_better is False
 
 
 @pytest.mark.parametrize(("flag", "patience"), [("3", 3), ("0", None)])
