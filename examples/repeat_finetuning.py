@@ -8,14 +8,15 @@
 A model is NAME=CONFIG_OVERRIDES, as examples/finetune.py takes them, or, by --model_paths, the
 NAME=FOLDER of a trained one to start from. Every run is that script in a
 process of its own, in a folder of its own; a run that is done is not repeated, so the command goes
-on where it was stopped. `--report` names the two files that are written at the end: every run's
-scores, command, commit and predicted test classes (packed, with the true ones of each data set) as
-.json, mean and standard deviation over the seeds as .md. What follows `--` goes to
-examples/finetune.py as it is.
+on where it was stopped. It is refused where a run that is done was of another model or data set.
+`--report` names the two files that are written at the end: every run's scores, command, commit and
+predicted test classes (packed, with the true ones of each data set) as .json, mean and standard
+deviation over the seeds as .md. What follows `--` goes to examples/finetune.py as it is.
 """
 
 import argparse
 import json
+import os
 import platform
 import shlex
 import statistics
@@ -23,7 +24,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 
 from hf_genomics.evaluation.predictions import PackedClasses, read_classes
@@ -69,8 +70,9 @@ def main() -> None:
             args.recipes, args.seeds, args.configs, models
         )
     ]
+    require_own_folders(runs, root)
     for run in runs:
-        require_same_model(run, root)
+        require_same_run(run, args.dataset_name, root, extra)
     if args.report_only:
         write_report([run for run in runs if is_done(run, root)], root, Path(args.report))
         return
@@ -117,7 +119,21 @@ def parse_arguments(argv: list[str]) -> tuple[argparse.Namespace, list[str]]:
     args = parser.parse_args(own)
     if args.report_only and not args.report:
         parser.error("--report_only needs --report, the path of what is written")
+    for name, own_name in OWN.items():
+        if name in options_of(extra):
+            parser.error(
+                f"--{name} after -- would be the same for all runs; give {own_name} before it"
+            )
     return args, extra
+
+
+# What this script says of every run, and the option of its own that it comes from.
+OWN = {
+    "recipe": "--recipes",
+    "seed": "--seeds",
+    "dataset_config_name": "--configs",
+    "output_dir": "--output_dir",
+}
 
 
 def named(text: str) -> tuple[str, str]:
@@ -146,29 +162,102 @@ def is_done(run: Run, root: Path) -> bool:
     return (run.folder(root) / "all_results.json").exists()
 
 
-def require_same_model(run: Run, root: Path) -> None:
-    """A run that is done is not repeated, so it has to be of the model that is asked for now.
+def require_own_folders(runs: list[Run], root: Path) -> None:
+    """Two runs in one folder would be one run that is reported as two.
 
     Raises:
-        SystemExit: It was of other overrides, or of another trained model.
+        SystemExit: Two runs have the same folder.
+    """
+    taken: dict[str, Run] = {}
+    for run in runs:
+        folder = os.path.normpath(run.folder(root))
+        other = taken.setdefault(folder, run)
+        if other is not run:
+            both = " and ".join(
+                f"{one.model}={one.path or one.config_overrides} on {one.config} by {one.recipe} "
+                f"with seed {one.seed}"
+                for one in (other, run)
+            )
+            sys.exit(
+                f"two runs would have the folder {folder}: {both}; give every model of --models "
+                "and --model_paths a name of its own (--models without a name leaves out the "
+                "default ones), and every seed, data set and recipe once."
+            )
+
+
+# What the command of a run says of its model and data; a run by other words is another run.
+COMPARED = (
+    "model_type",
+    "model_name_or_path",
+    "preset",
+    "config_overrides",
+    "dataset_name",
+    "dataset_config_name",
+)
+
+
+def require_same_run(run: Run, dataset_name: str, root: Path, extra: list[str]) -> None:
+    """A run that is done is not repeated, so its model and data must be those asked for now.
+
+    Raises:
+        SystemExit: It was of another model or data set.
     """
     if not is_done(run, root):
         return
     results = json.loads((run.folder(root) / "all_results.json").read_text())
-    words = shlex.split(results.get("command", ""))
-    if "--config_overrides" in words and not run.path:
-        found, asked = words[words.index("--config_overrides") + 1], run.config_overrides
-    elif "--model_name_or_path" in words and run.path:
-        # a folder may have been moved, or be named from elsewhere
-        found = Path(words[words.index("--model_name_or_path") + 1]).name
-        asked = Path(run.path).name
-    else:
+    if "command" not in results:
         return
-    if found != asked:
-        sys.exit(
-            f"{run.folder(root)} holds a run of {run.model} = {found!r}, and {asked!r} is asked "
-            "for; give the model another name, or choose another --output_dir."
-        )
+    found = options_of(shlex.split(results["command"]))
+    asked = options_of(run.command(dataset_name, root, extra))
+    if run.path and "config_overrides" not in asked:
+        # those of a trained model come after --, where a report of several models cannot say them
+        found.pop("config_overrides", None)
+    for name in COMPARED:
+        if not same(name, found.get(name, ""), asked.get(name, "")):
+            was, wanted = (
+                f"--{name} {shlex.quote(options[name])}" if options.get(name) else f"no --{name}"
+                for options in (found, asked)
+            )
+            sys.exit(
+                f"{run.folder(root)} holds a run of {run.model} with {was}, and one with {wanted} "
+                "is asked for; give the model another name, choose another --output_dir, or ask "
+                "for what was run."
+            )
+
+
+def options_of(words: list[str]) -> dict[str, str]:
+    """The options of a command line by name, underscores for dashes; the last of each counts."""
+    found = {}
+    for word, after in pairwise([*words, "--"]):
+        if word.startswith("--"):
+            name, equals, value = word[2:].partition("=")
+            if not equals and not after.startswith("--"):
+                value = after
+            found[name.replace("-", "_")] = value
+    return found
+
+
+def same(name: str, found: str, asked: str) -> bool:
+    """Whether two values of an option say the same; of paths only the end is compared.
+
+    A folder may be named from elsewhere, or have been moved: of a data set and of a checkpoint the
+    last two parts count (one where only one is given), of another model the last.
+    """
+    if name not in ("dataset_name", "model_name_or_path") or not (found and asked):
+        return found == asked
+    if Path(found).resolve() == Path(asked).resolve():
+        return True
+    ends = end_of(found), end_of(asked)
+    is_model = name == "model_name_or_path" and not ends[0][-1].startswith("checkpoint-")
+    count = 1 if is_model else min(2, *map(len, ends))
+    return ends[0][-count:] == ends[1][-count:]
+
+
+def end_of(path: str) -> list[str]:
+    """The parts of a path that say what it is of, not where it is seen from."""
+    # reports write path/to/NAME for a folder of the machine
+    parts = Path(path.removeprefix("path/to/")).parts
+    return [part for part in parts if part not in ("..", "/")] or [Path(path).resolve().name]
 
 
 # The score of a report: that of classes, or for regression.

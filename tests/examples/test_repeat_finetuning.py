@@ -15,13 +15,31 @@ REPEAT = str(Path(__file__).resolve().parents[2] / "examples" / "repeat_finetuni
 LABELS = np.array([0, 1, 1, 0, 1, 0, 0, 1, 1])
 
 
-def finished_run(root, model, seed, *, labels=LABELS, predictions=True, overrides=""):
+def finished_run(
+    root,
+    model,
+    seed,
+    *,
+    labels=LABELS,
+    predictions=True,
+    overrides="",
+    path="",
+    data="gue",
+    more="",
+):
     """A folder as finetune.py leaves it: some rows are called wrongly."""
     folder = root / "modern" / "mouse/0" / f"{model}-{seed}"
     folder.mkdir(parents=True)
+    network = f"--model_type hyperbolic_cnn --config_overrides '{overrides}'"
+    if path:
+        network = f"--model_name_or_path {path}"
     predicted = np.where(np.arange(len(labels)) % 4 == seed, 1 - labels, labels)
     results = {"seed": seed, "steps": 10, "train_seconds": 1.5, "hardware": "a machine"}
-    command = f"python finetune.py --config_overrides '{overrides}' --output_dir {root}"
+    command = (
+        f"python path/to/finetune.py {network} --recipe modern --dataset_name {data} "
+        f"--dataset_config_name mouse/0 --seed {seed} --resume_from_checkpoint true {more} "
+        f"--output_dir {root}"
+    )
     results |= {"commit": "abc", "command": command}
     results["test_matthews_correlation"] = matthews_correlation(predicted, labels)
     (folder / "all_results.json").write_text(json.dumps(results))
@@ -32,11 +50,11 @@ def finished_run(root, model, seed, *, labels=LABELS, predictions=True, override
 
 @pytest.fixture
 def report(tmp_path, monkeypatch, capsys):
-    def run(*models, path="report/league.json"):
-        command = ["--dataset_name", "gue", "--configs", "mouse/0", "--seeds", "1", "2"]
+    def run(*models, path="report/league.json", data="gue", seeds=(1, 2), paths=(), extra=()):
+        command = ["--dataset_name", data, "--configs", "mouse/0", "--seeds", *seeds]
         named = (model if "=" in model else f"{model}=" for model in models)
-        command += ["--models", *named, "--report_only"]
-        command += ["--output_dir", tmp_path / "runs", "--report", tmp_path / path]
+        command += ["--models", *named, "--model_paths", *paths, "--report_only"]
+        command += ["--output_dir", tmp_path / "runs", "--report", tmp_path / path, "--", *extra]
         monkeypatch.setattr(sys, "argv", [REPEAT, *map(str, command)])
         runpy.run_path(REPEAT, run_name="__main__")
         return json.loads((tmp_path / path).with_suffix(".json").read_text())
@@ -80,8 +98,130 @@ def test_runs_on_other_rows_are_not_reported_together(report, tmp_path):
 def test_a_run_of_other_settings_is_not_reported_under_new_ones(report, tmp_path):
     finished_run(tmp_path / "runs", "S", 1, overrides="num_channels=5")
     assert report("S=num_channels=5")["runs"][0]["config_overrides"] == "num_channels=5"
-    with pytest.raises(SystemExit, match="S-1 holds a run of S = 'num_channels=5', and 'num_chan"):
+    message = (
+        "S-1 holds a run of S with --config_overrides num_channels=5, and one with "
+        "--config_overrides num_channels=9 is asked for"
+    )
+    with pytest.raises(SystemExit, match=message):
         report("S=num_channels=9")
+    with pytest.raises(SystemExit, match="--config_overrides num_channels=9 is asked for"):
+        report("S=num_channels=5", extra=["--config-overrides=num_channels=9"])  # the last counts
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"models": ["S"], "seeds": [1, 2, 1]},
+        {"models": ["A=num_layers=1", "A=num_layers=1"]},
+        {"models": ["A=num_layers=1", "A=num_layers=2"]},
+        {"models": ["S"], "paths": ["S=trained"]},
+        {"models": ["../0/S", "S"]},
+    ],
+    ids=["seeds", "names", "overrides", "paths", "folders"],
+)
+def test_two_runs_in_one_folder_are_refused_before_either_counts_twice(report, tmp_path, asked):
+    for model in ("S", "A"):
+        finished_run(tmp_path / "runs", model, 1)
+    models = asked.pop("models")
+    with pytest.raises(SystemExit, match=r"two runs would have the folder .*/[SA]-1: .* seed 1;"):
+        report(*models, **asked)
+    assert not (tmp_path / "report").exists()
+
+
+@pytest.mark.parametrize("option", ["configs", "recipes"])
+def test_data_sets_and_recipes_are_named_once(tmp_path, monkeypatch, option):
+    given = {"configs": ["mouse/0"], "recipes": ["paper"]}
+    given[option] = [given[option][0], given[option][0] + "/"]  # one folder, differently spelled
+    command = ["--dataset_name", "gue", "--output_dir", str(tmp_path), "--models", "S="]
+    command += ["--configs", *given["configs"], "--recipes", *given["recipes"]]
+    monkeypatch.setattr(sys, "argv", [REPEAT, *command])
+    monkeypatch.setattr("subprocess.run", lambda *_, **__: pytest.fail("a run was started"))
+    with pytest.raises(SystemExit, match="two runs would have the folder"):
+        runpy.run_path(REPEAT, run_name="__main__")
+
+
+def test_a_network_with_random_weights_is_not_reported_as_a_trained_model(report, tmp_path):
+    finished_run(tmp_path / "runs", "S", 1)
+    finished_run(tmp_path / "runs", "T", 1, path="old/place/trained")
+    with pytest.raises(SystemExit, match="with --model_type .* and one with no --model_type is"):
+        report(paths=["S=trained"])
+    with pytest.raises(SystemExit, match="with no --model_type, and one with --model_type hyper"):
+        report("T")
+    with pytest.raises(SystemExit, match="path old/place/trained, and one with .*/other is asked"):
+        report(paths=["T=new/place/other"])
+    assert len(report(paths=["T=new/place/trained"])["runs"]) == 1
+
+
+def test_overrides_of_trained_models_may_be_left_out_of_a_report_but_not_be_others(
+    report, tmp_path
+):
+    more = "--config_overrides token_padding=same"
+    finished_run(tmp_path / "runs", "P", 1, path="phylogpn", more=more)
+    finished_run(tmp_path / "runs", "V", 1, path="vqdna")
+    assert len(report(paths=["P=phylogpn", "V=vqdna"])["runs"]) == 2
+    assert len(report(paths=["P=phylogpn"], extra=more.split())["runs"]) == 1
+    with pytest.raises(SystemExit, match="P-1 holds .* --config_overrides token_padding=valid is"):
+        report(paths=["P=phylogpn"], extra=["--config_overrides", "token_padding=valid"])
+    with pytest.raises(SystemExit, match="V-1 holds .* with no --config_overrides, and one with"):
+        report(paths=["V=vqdna"], extra=more.split())
+
+
+def test_checkpoints_of_two_runs_are_two_models(report, tmp_path):
+    finished_run(tmp_path / "runs", "T", 1, path="runs/first/checkpoint-10")
+    assert len(report(paths=["T=elsewhere/first/checkpoint-10"])["runs"]) == 1
+    with pytest.raises(SystemExit, match="second/checkpoint-10 is asked for"):
+        report(paths=["T=runs/second/checkpoint-10"])
+
+
+@pytest.mark.parametrize(
+    ("more", "extra", "message"),
+    [
+        ("--preset residual", ["--preset", "paper"], "with --preset residual, .* --preset paper"),
+        ("--preset residual", [], "with --preset residual, and one with no --preset is asked for"),
+        ("", ["--preset=residual"], "with no --preset, and one with --preset residual is asked"),
+        ("", ["--model-type", "vqdna"], "--model_type hyperbolic_cnn, and .* --model_type vqdna"),
+        ("", ["--dataset_name", "other"], "with --dataset_name gue, and .* --dataset_name other"),
+    ],
+)
+def test_a_run_of_another_preset_type_or_data_set_is_not_reported(
+    report, tmp_path, more, extra, message
+):
+    finished_run(tmp_path / "runs", "S", 1, more=more)
+    with pytest.raises(SystemExit, match=message):
+        report("S", extra=extra)
+    same = [*more.split(), "--save_strategy", "best"]  # what is of no model may be said or not
+    assert len(report("S", extra=same)["runs"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("found", "asked", "same"),
+    [
+        ("path/to/gue", "path/to/gue", True),
+        ("path/to/gue", "/data/gue", True),  # as a report shortens it
+        ("data/gue", "/home/me/data/gue/", True),
+        ("../gue", "/home/me/gue", True),
+        ("gue", "../data/gue", True),
+        ("data/gue", "data/other", False),
+        ("me/gue", "you/gue", False),
+        (".", "other", False),
+    ],
+)
+def test_a_data_set_may_be_named_from_another_folder(report, tmp_path, found, asked, same):
+    finished_run(tmp_path / "runs", "S", 1, data=found)
+    if same:
+        assert len(report("S", data=asked)["runs"]) == 1
+        return
+    with pytest.raises(SystemExit, match="--dataset_name .* is asked for"):
+        report("S", data=asked)
+
+
+def test_runs_that_kept_no_command_are_reported_as_they_are_named(report, tmp_path):
+    finished_run(tmp_path / "runs", "S", 1)
+    file = tmp_path / "runs/modern/mouse/0/S-1/all_results.json"
+    results = json.loads(file.read_text())
+    del results["command"]
+    file.write_text(json.dumps(results))
+    assert len(report("S")["runs"]) == 1
 
 
 def test_a_point_in_the_name_of_a_report_stays(report, tmp_path):
@@ -108,6 +248,8 @@ def test_runs_of_regression_are_reported_by_their_correlation(report, tmp_path):
     [
         (["--models", "S"], "'S' is no NAME=VALUE; NAME= is one without a value"),
         (["--report_only"], "--report_only needs --report"),
+        (["--", "--seed", "5"], "--seed after -- would be the same for all runs; give --seeds"),
+        (["--", "--output-dir=x"], "--output_dir after -- would be the same for all runs"),
     ],
 )
 def test_bad_arguments_are_named(tmp_path, monkeypatch, capsys, options, message):

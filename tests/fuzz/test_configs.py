@@ -40,7 +40,7 @@ HYPERBOLIC = {
     "oriented_parts": st.booleans(),
     "initial_curvature": POSITIVE,
     "learnable_curvature": st.booleans(),
-    "max_radius": POSITIVE,
+    "max_radius": st.one_of(st.integers(1, 20), st.floats(1e-9, 20)),
     "mask_padding": st.booleans(),
     "reverse_complement": ONE_STRAND_OR_BOTH,
     "batch_norm_eps": POSITIVE,

@@ -12,6 +12,9 @@ BATCH_NORMS = ("lorentz", "tangent")
 HEADS = ("flatten", "centroid", "parts")
 REVERSE_COMPLEMENTS = (None, "average")
 MAX_RESIDUAL_LAYERS = 16  # the last has a dilation of 32,768 bases
+# Two points at this radius are up to 40 sqrt(k) apart, and a batch norm that moves one of them to
+# the origin squares sinh(40): with 1e34 there is room below float32's 3e38, with sinh(45) none.
+LARGEST_MAX_RADIUS = 20
 
 # What a preset sets; everything else keeps its default, and the defaults are those of `paper`.
 PRESETS: dict[str, dict[str, Any]] = {
@@ -73,7 +76,11 @@ class HyperbolicCNNConfig(PreTrainedConfig):
         initial_curvature: k of every layer before training.
         learnable_curvature: whether k is trained.
         max_radius: largest distance from the origin, in units of sqrt(k), to which an exponential
-            map reaches (10 in the official code).
+            map reaches (10 in the official code), at most 20. A point at distance `r sqrt(k)` has
+            `|x_s| = sqrt(k) sinh(r)`; a batch norm, which moves a point to the origin, takes
+            others to up to twice the distance. So squares reach `sinh(40)^2 = 1.4e34` in units of
+            k, whatever k is, and `k sinh(40)^2` themselves: float32 holds both up to k = 2e4, and
+            up to k = 5e21 where no two points lie opposite one another.
         mask_padding: keep padded positions at the origin throughout and out of the batch
             statistics, so that padding changes nothing. The official network does not
             (`False`).
@@ -211,6 +218,12 @@ class HyperbolicCNNConfig(PreTrainedConfig):
                 raise ValueError(
                     f"{field} must be positive and finite, got {getattr(self, field)}."
                 )
+        if self.max_radius > LARGEST_MAX_RADIUS:
+            raise ValueError(
+                f"max_radius must be at most {LARGEST_MAX_RADIUS}, got {self.max_radius}: points "
+                f"farther out, at |x| = sqrt(k) sinh(max_radius), have distances whose squares "
+                f"overflow float32; leave max_radius at 10, or pass at most {LARGEST_MAX_RADIUS}."
+            )
         for field in ("dropout", "parts_dropout"):
             if not 0 <= getattr(self, field) < 1:
                 raise ValueError(f"{field} must lie in [0, 1), got {getattr(self, field)}.")

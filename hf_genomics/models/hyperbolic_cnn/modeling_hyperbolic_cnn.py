@@ -299,8 +299,9 @@ class HyperbolicCNNModel(HyperbolicCNNPreTrainedModel):
         x, mask = self._embed(input_ids, attention_mask, inputs_embeds)
         length = x.shape[2]
         if self.config.reverse_complement == "average":
-            x = torch.cat([x, reverse_complement(x, mask)])
-            mask = None if mask is None else torch.cat([mask, mask])
+            other, other_mask = reverse_complement(x, mask)
+            x = torch.cat([x, other])
+            mask = None if mask is None or other_mask is None else torch.cat([mask, other_mask])
         if self.config.head == "flatten" and not self.config.mask_padding:
             # as in the official network, padding goes through the convolutions like any base
             x = F.pad(x, (0, self.config.max_length - length))
@@ -415,16 +416,19 @@ class HyperbolicCNNModel(HyperbolicCNNPreTrainedModel):
             )
 
 
-def reverse_complement(x: Tensor, mask: Tensor | None) -> Tensor:
-    """The other strand of one-hot features `(B, 5, L)`, padding `(B, 1, L)` kept where it is."""
+def reverse_complement(x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    """The other strand of one-hot features `(B, 5, L)` and of their mask `(B, 1, L)`.
+
+    Padding stays where it is; positions masked between bases are mirrored with the bases.
+    """
     x = x[:, COMPLEMENT]
     if mask is None:
-        return x.flip(2)
+        return x.flip(2), None
     length = x.shape[2]
     positions = torch.arange(length, device=x.device)
     first, last = mask.argmax(2), (mask * positions).argmax(2)
-    source = (first + last - positions) % length  # (B, L)
-    return x.gather(2, source[:, None].expand_as(x))
+    source = (first + last - positions)[:, None] % length  # (B, 1, L)
+    return x.gather(2, source.expand_as(x)), mask.gather(2, source)
 
 
 class HyperbolicCNNForSequenceClassification(HyperbolicCNNPreTrainedModel):
@@ -464,7 +468,8 @@ class HyperbolicCNNForSequenceClassification(HyperbolicCNNPreTrainedModel):
 
         Args:
             labels: `(B,)` class indices (-100: not counted), `(B,)` values for regression, or
-                `(B, N)` zeros and ones for several labels at once.
+                `(B, N)` zeros and ones for several labels at once; of any dtype, but for classes
+                whole numbers.
 
         Returns:
             `logits (B, N)`, `loss` if labels are given, `hidden_states` on request.
@@ -489,18 +494,30 @@ class HyperbolicCNNForSequenceClassification(HyperbolicCNNPreTrainedModel):
             logits = self.classifier(F.dropout(pooled, self.config.dropout, self.training))
         loss = None
         if labels is not None:
+            labels = self._labels_of_loss(labels, logits.dtype)
             self._check_labels(labels)
             loss = self.loss_function(labels, logits, self.config)
         return SequenceClassifierOutput(
             loss=loss, logits=logits, hidden_states=outputs.hidden_states
         )
 
+    def _labels_of_loss(self, labels: Tensor, dtype: torch.dtype) -> Tensor:
+        """Labels in the dtype that their loss takes: int64 for classes, else that of the logits.
+
+        Without `config.problem_type`, whole numbers are classes unless there is one per logit.
+        """
+        classes = self.config.problem_type == "single_label_classification"
+        if self.config.problem_type is None:
+            one_per_logit = labels.dim() == 2 and labels.shape[1] == self.num_labels
+            classes = self.num_labels > 1 and not one_per_logit
+        if not classes:
+            # float32 at least: under autocast logits may be of half precision, and losses are not
+            return labels.to(geometry_dtype(dtype))
+        # a fraction is no class: the loss refuses what a cast would cut off
+        return labels if labels.is_floating_point() else labels.long()
+
     def _check_labels(self, labels: Tensor) -> None:
-        classes = (
-            self.config.problem_type in (None, "single_label_classification")
-            and self.num_labels > 1
-            and not labels.is_floating_point()
-        )
+        classes = labels.dtype == torch.long and self.num_labels > 1
         if not classes or torch.compiler.is_compiling() or labels.device.type != "cpu":
             return
         wrong = labels[((labels < 0) & (labels != -100)) | (labels >= self.num_labels)]

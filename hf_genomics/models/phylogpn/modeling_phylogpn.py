@@ -500,7 +500,8 @@ class PhyloGPNForSequenceClassification(PhyloGPNPreTrainedModel):
 
         Args:
             labels: `(B,)` class indices (-100: not counted), `(B,)` values for regression, or
-                `(B, num_labels)` zeros and ones for several labels at once.
+                `(B, num_labels)` zeros and ones for several labels at once; of any dtype, but for
+                classes whole numbers.
 
         Returns:
             `logits (B, num_labels)`, `loss` if labels are given, `hidden_states` on request.
@@ -523,11 +524,27 @@ class PhyloGPNForSequenceClassification(PhyloGPNPreTrainedModel):
         logits = self.classifier(pairs, mask)
         loss = None
         if labels is not None:
+            labels = self._labels_of_loss(labels, logits.dtype)
             self._check_labels(labels)
             loss = self.loss_function(labels, logits, self.config)
         return SequenceClassifierOutput(
             loss=loss, logits=logits, hidden_states=outputs.hidden_states
         )
+
+    def _labels_of_loss(self, labels: Tensor, dtype: torch.dtype) -> Tensor:
+        """Labels in the dtype that their loss takes: int64 for classes, else that of the logits.
+
+        Without `config.problem_type`, whole numbers are classes unless there is one per logit.
+        """
+        classes = self.config.problem_type == "single_label_classification"
+        if self.config.problem_type is None:
+            one_per_logit = labels.dim() == 2 and labels.shape[1] == self.num_labels
+            classes = self.num_labels > 1 and not one_per_logit
+        if not classes:
+            # float32 at least: under autocast logits may be of half precision, and losses are not
+            return labels.to(torch.promote_types(dtype, torch.float32))
+        # a fraction is no class: the loss refuses what a cast would cut off
+        return labels if labels.is_floating_point() else labels.long()
 
     def _check_lengths(self, attention_mask: Tensor | None, mask: Tensor | None) -> None:
         """Refuses sequences that padding alone lets through: they have no output to average.
@@ -546,11 +563,7 @@ class PhyloGPNForSequenceClassification(PhyloGPNPreTrainedModel):
             )
 
     def _check_labels(self, labels: Tensor) -> None:
-        classes = (
-            self.config.problem_type in (None, "single_label_classification")
-            and self.num_labels > 1
-            and not labels.is_floating_point()
-        )
+        classes = labels.dtype == torch.long and self.num_labels > 1
         if not classes or torch.compiler.is_compiling() or labels.device.type != "cpu":
             return
         wrong = labels[((labels < 0) & (labels != -100)) | (labels >= self.num_labels)]

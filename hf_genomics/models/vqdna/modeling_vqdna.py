@@ -492,7 +492,8 @@ class VQDNAForSequenceClassification(VQDNAWithHead):
 
         Args:
             labels: `(B,)` class indices (-100: not counted), `(B,)` values for regression, or
-                `(B, N)` zeros and ones for several labels at once.
+                `(B, N)` zeros and ones for several labels at once; of any dtype, but for classes
+                whole numbers.
 
         Returns:
             `logits (B, N)`, `loss` if labels are given, and on request `hidden_states` and
@@ -516,9 +517,8 @@ class VQDNAForSequenceClassification(VQDNAWithHead):
         logits = self.classifier(mean_over(outputs.last_hidden_state, is_base))
         loss = None
         if labels is not None:
-            if self.config.problem_type in (None, "single_label_classification") and (
-                self.num_labels > 1
-            ):
+            labels = self._labels_of_loss(labels, logits.dtype)
+            if labels.dtype == torch.long and self.num_labels > 1:
                 self._check_labels(labels, None, self.num_labels)
             loss = self.loss_function(labels, logits, self.config)
             loss = self._with_quantizer_loss(loss, outputs)
@@ -528,6 +528,21 @@ class VQDNAForSequenceClassification(VQDNAWithHead):
             hidden_states=outputs.hidden_states,
             attentions=outputs.attentions,
         )
+
+    def _labels_of_loss(self, labels: Tensor, dtype: torch.dtype) -> Tensor:
+        """Labels in the dtype that their loss takes: int64 for classes, else that of the logits.
+
+        Without `config.problem_type`, whole numbers are classes unless there is one per logit.
+        """
+        classes = self.config.problem_type == "single_label_classification"
+        if self.config.problem_type is None:
+            one_per_logit = labels.dim() == 2 and labels.shape[1] == self.num_labels
+            classes = self.num_labels > 1 and not one_per_logit
+        if not classes:
+            # float32 at least: under autocast logits may be of half precision, and losses are not
+            return labels.to(torch.promote_types(dtype, torch.float32))
+        # a fraction is no class: the loss refuses what a cast would cut off
+        return labels if labels.is_floating_point() else labels.long()
 
 
 class VQDNAForTokenClassification(VQDNAWithHead):

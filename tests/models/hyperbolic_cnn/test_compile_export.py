@@ -68,6 +68,15 @@ def test_one_graph_gives_the_same_logits_gradients_and_statistics(options, train
     assert_compiling_changes_nothing(options, training, "eager")
 
 
+@pytest.mark.parametrize("problem_type", [None, "multi_label_classification"])
+def test_one_graph_casts_labels(problem_type):
+    ids, labels = random_ids(14, 9), torch.tensor([[1, 0, 1], [0, 0, 0]])
+    model = network({"geometry": "lorentz", "problem_type": problem_type}).eval()
+    compiled = torch.compile(model, fullgraph=True, backend="eager")
+    found = compiled(ids, labels=labels).loss
+    torch.testing.assert_close(found, model(ids, labels=labels.float()).loss)
+
+
 def test_compiled_code_gives_the_same_logits_gradients_and_statistics():
     """One block: every operation of the network, in the time of a few."""
     if shutil.which("g++") is None and shutil.which("clang++") is None:

@@ -296,6 +296,85 @@ def test_multi_label_loss_is_the_mean_binary_cross_entropy(problem_type):
     torch.testing.assert_close(output.loss, expected)
 
 
+KINDS = {
+    "single_label_classification": ([2, 0, 1], [torch.int32, torch.int16, torch.uint8]),
+    "multi_label_classification": (
+        [[1, 0, 1], [0, 0, 0], [0, 1, 0]],
+        [torch.bool, torch.uint8, torch.int32, torch.int64, torch.float32, torch.bfloat16],
+    ),
+    "regression": (
+        [[3, 0, 1], [0, 2, 0], [1, 1, 1]],
+        [torch.uint8, torch.int32, torch.int64, torch.float32, torch.bfloat16],
+    ),
+}
+
+
+@geometries
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(
+    ("kind", "labels", "label_dtype"),
+    [(kind, labels, dtype) for kind, (labels, dtypes) in KINDS.items() for dtype in dtypes],
+)
+def test_labels_of_any_dtype_give_one_loss(geometry, dtype, kind, labels, label_dtype):
+    """Labels of several classes crashed the loss as integers, those of one class as int32."""
+    exact = torch.long if kind == "single_label_classification" else dtype
+    model = tiny_model(dtype, geometry=geometry, problem_type=kind).eval()
+    ids, gradients = random_ids(14, 9, 3), []
+    for given in (exact, label_dtype):
+        model.zero_grad()
+        loss = model(ids, labels=torch.tensor(labels, dtype=given)).loss
+        assert loss.dtype == dtype
+        loss.backward()
+        gradients.append((loss.detach(), model.classifier.get_parameter(LAST[geometry]).grad))
+    assert all(map(torch.equal, *gradients))
+
+
+LAST = {"lorentz": "z", "euclidean": "weight"}
+
+
+@pytest.mark.parametrize(
+    ("num_labels", "labels", "kind"),
+    [
+        (3, torch.tensor([[1, 0, 1], [0, 0, 0]]), "multi_label_classification"),
+        (3, torch.tensor([[True, False, True], [False] * 3]), "multi_label_classification"),
+        (2, torch.tensor([[1, 0], [1, 1]]), "multi_label_classification"),
+        (3, torch.tensor([2, 0], dtype=torch.int32), "single_label_classification"),
+        (3, torch.tensor([2, 0], dtype=torch.uint8), "single_label_classification"),
+        (2, torch.tensor([True, False]), "single_label_classification"),
+        (3, torch.tensor([[2], [0]]), "single_label_classification"),
+        (1, torch.tensor([2, 0]), "regression"),
+        (1, torch.tensor([[2], [0]]), "regression"),
+    ],
+    ids=str,
+)
+def test_the_kind_of_whole_numbers_is_told_from_their_shape(num_labels, labels, kind):
+    """A wrong guess would be no crash but another loss."""
+    ids, losses = random_ids(14, 9), []
+    model = tiny_model(num_labels=num_labels).eval()
+    for problem_type in (None, kind):
+        model.config.problem_type = problem_type
+        loss = model(ids, labels=labels).loss
+        loss.backward()
+        losses.append(loss)
+        assert model.config.problem_type == kind
+    assert torch.equal(*losses)
+
+
+def test_fractions_are_no_classes():
+    model = tiny_model(problem_type="single_label_classification")
+    with pytest.raises(RuntimeError):
+        model(random_ids(14, 9), labels=torch.tensor([1.7, 0.0]))
+
+
+@pytest.mark.parametrize("geometry", ["lorentz", "euclidean"])
+def test_whole_numbers_of_a_regression_train_under_autocast(geometry):
+    model = tiny_model(torch.float32, geometry=geometry, num_labels=1)
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = model(random_ids(14, 9), labels=torch.tensor([300, 257])).loss
+    assert loss.dtype == torch.float32
+    loss.backward()
+
+
 def test_the_loss_is_a_mean_over_the_batch_and_trainers_are_told_so():
     assert HyperbolicCNNForSequenceClassification.accepts_loss_kwargs is False
     model, ids, labels = tiny_model().eval(), random_ids(14, 9), torch.tensor([0, 1])

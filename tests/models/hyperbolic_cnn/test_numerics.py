@@ -57,6 +57,21 @@ def test_everything_is_finite_from_the_origin_to_the_clamp(scale, k, dtype, trai
     assert_all_finite(model, run(model.train(training), 14, 9, 1))
 
 
+@pytest.mark.parametrize("k", [1e-2, 1.0, 64.0, 1e4])
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("head", ["flatten", "centroid"])
+def test_everything_is_finite_at_the_largest_radius(k, training, head):
+    fields = {"max_radius": 20, "initial_curvature": k, "head": head}
+    model = tiny_model(torch.float32, **fields)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if name.endswith("gamma"):
+                parameter.fill_(1e9)  # the radius is clamped everywhere
+    output = run(model.train(training), 14, 9, 5)
+    assert output.hidden_states[1][..., 0].max() > 1e7 * k**0.5  # cosh(20) is 2.4e8
+    assert_all_finite(model, output)
+
+
 @pytest.mark.parametrize("offset", [10.0, 50.0, -50.0, 1000.0])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_everything_is_finite_for_any_offset_of_the_classifier(offset, dtype):

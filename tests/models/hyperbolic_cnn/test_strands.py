@@ -122,12 +122,49 @@ def test_reverse_complement_of_features_by_hand():
     x = torch.stack([*eye[[0, 1, 2]], torch.zeros(5)], 1)[None]
     mask = torch.tensor([[[1.0, 1.0, 1.0, 0.0]]])
     expected = torch.stack([*eye[[1, 2, 3]], torch.zeros(5)], 1)[None]
-    assert torch.equal(reverse_complement(x, mask), expected)
-    assert torch.equal(reverse_complement(x[..., :3], None), expected[..., :3])
+    other, other_mask = reverse_complement(x, mask)
+    assert torch.equal(other, expected)
+    assert torch.equal(other_mask, mask)
+    other, other_mask = reverse_complement(x[..., :3], None)
+    assert torch.equal(other, expected[..., :3])
+    assert other_mask is None
 
 
 def test_reverse_complement_twice_is_the_sequence():
     ids = random_ids(14, 9, 0, 1)
     mask = (ids != PAD).double()[:, None]
     x = torch.nn.functional.one_hot(ids, 6)[..., :5].double().transpose(1, 2)
-    assert torch.equal(reverse_complement(reverse_complement(x, mask), mask), x)
+    assert torch.equal(reverse_complement(*reverse_complement(x, mask))[0], x)
+
+
+MASKS = {
+    "whole": ([1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 1, 1]),
+    "right": ([1, 1, 1, 1, 0, 0], [1, 1, 1, 1, 0, 0]),
+    "left": ([0, 0, 1, 1, 1, 1], [0, 0, 1, 1, 1, 1]),
+    "both": ([0, 1, 1, 1, 1, 0], [0, 1, 1, 1, 1, 0]),
+    "inside": ([1, 0, 0, 1, 1, 1], [1, 1, 1, 0, 0, 1]),
+    "inside_and_left": ([0, 1, 0, 1, 1, 1], [0, 1, 1, 1, 0, 1]),
+    "inside_and_right": ([1, 1, 0, 1, 0, 0], [1, 0, 1, 1, 0, 0]),
+    "none": ([0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0]),
+}
+
+
+@pytest.mark.parametrize(("mask", "expected"), MASKS.values(), ids=MASKS)
+def test_the_mask_goes_with_the_bases_and_padding_stays(mask, expected):
+    mask = torch.tensor([[mask]]).double()
+    x = torch.arange(1.0, 31.0).double().reshape(1, 5, 6) * mask
+    other, other_mask = reverse_complement(x, mask)
+    assert other_mask.tolist() == [[expected]]
+    assert torch.equal(other != 0, (other_mask != 0).expand_as(other))
+
+
+@variants
+def test_logits_of_both_strands_are_equal_with_masked_positions_inside(options):
+    """The other strand's bases were mirrored, but not its mask."""
+    model = tiny_model(reverse_complement="average", initial_curvature=0.6, **options).eval()
+    ids = torch.randint(0, 5, (2, 8))
+    mask = torch.tensor([[1, 0, 0, 1, 1, 1, 1, 1], [1, 1, 1, 1, 1, 1, 0, 1]])
+    given = model(ids, attention_mask=mask).logits
+    other = model(COMPLEMENT[ids].flip(1), attention_mask=mask.flip(1)).logits
+    torch.testing.assert_close(given, other, rtol=1e-10, atol=1e-10)
+    assert (given - model(ids).logits).abs().max() > 1e-4  # the mask is not without effect
