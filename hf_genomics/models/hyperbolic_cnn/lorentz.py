@@ -116,7 +116,8 @@ def normalize_time_like(x: Tensor, x0: Tensor, *, k: Tensor, dim: int = 1) -> Te
     there, but the result may lie too near to the origin (as in the official code).
     """
     square = x0 * x0 - squared_norm(x, dim=dim)
-    square = square + (torch.maximum(square, k.expand_as(square)) - square).detach()
+    # k itself, for a sum of k and what rounding left would be 0 where that is far larger than k
+    square = torch.where(square >= k, square, k.detach() + (square - square.detach()))
     return x * (k / square).sqrt()
 
 

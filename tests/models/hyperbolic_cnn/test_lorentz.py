@@ -244,6 +244,23 @@ def test_normalising_keeps_a_point_and_brings_a_multiple_back():
     assert_close(normalize_time_like(3 * x, 3 * x0, k=k), x)
 
 
+@pytest.mark.parametrize("k", [1e-4, 1e-2, 1.0])
+@pytest.mark.parametrize("radius", [12.0, 16.0, 20.0])
+def test_points_whose_square_is_rounding_alone_stay_finite(k, radius):
+    """In float32 `x_0^2 - |x_s|^2` may be -1e7 where k is meant: k is not lost beside it."""
+    k = scalar(k, torch.float32).requires_grad_()
+    direction = torch.nn.functional.normalize(torch.randn(400, N), dim=1)
+    x = (direction * k.detach().sqrt() * math.sinh(radius)).requires_grad_()
+    normalized = normalize_time_like(x, time_component(x, k=k), k=k)
+    normalized.sum().backward()
+    assert torch.isfinite(normalized).all()
+    assert torch.isfinite(x.grad).all()
+    assert torch.isfinite(k.grad)
+    # no further out than it was, but for rounding, and in the same direction
+    assert (normalized.norm(dim=1) <= x.norm(dim=1) * (1 + 1e-5)).all()
+    assert_close(torch.nn.functional.normalize(normalized, dim=1), direction, 1e-5)
+
+
 # ---------------------------------------------------------------- numerics
 
 
