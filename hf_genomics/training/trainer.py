@@ -142,7 +142,8 @@ class GenomicsTrainer(CompletePushTrainer):
         if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
             model = self.accelerator.unwrap_model(self.model)
             for buffer in model.buffers():
-                dist.broadcast(buffer, src=0)
+                if buffer.is_floating_point():  # counts are the same in all
+                    dist.broadcast(buffer, src=0)
         return super().evaluation_loop(*args, **kwargs)
 
     def _evaluate(self, *args: Any, **kwargs: Any) -> Any:

@@ -505,13 +505,10 @@ ACCELERATE = [
 ]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("launcher", [TORCHRUN, ACCELERATE], ids=["torchrun", "accelerate"])
-def test_two_processes_with_16_each_are_one_with_32(tmp_path, whole_batches, launcher):
-    log = tmp_path / "log.json"
-    script = Path(__file__).with_name("train_copies.py")
+def run_in_two_processes(launcher, script, *arguments):
+    """A script of this folder, which is expected to end well."""
     finished = subprocess.run(
-        [sys.executable, "-m", *launcher, str(script), str(log), "16", "1"],
+        [sys.executable, "-m", *launcher, str(Path(__file__).with_name(script)), *arguments],
         env=os.environ
         | {"ACCELERATE_USE_CPU": "true", "PYTHONPATH": str(Path(__file__).parents[2])},
         stdout=subprocess.PIPE,
@@ -521,6 +518,13 @@ def test_two_processes_with_16_each_are_one_with_32(tmp_path, whole_batches, lau
         check=False,
     )
     assert finished.returncode == 0, finished.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", [TORCHRUN, ACCELERATE], ids=["torchrun", "accelerate"])
+def test_two_processes_with_16_each_are_one_with_32(tmp_path, whole_batches, launcher):
+    log = tmp_path / "log.json"
+    run_in_two_processes(launcher, "train_copies.py", str(log), "16", "1")
     assert_same(json.loads(log.read_text()), whole_batches)
 
 
@@ -528,19 +532,7 @@ def test_two_processes_with_16_each_are_one_with_32(tmp_path, whole_batches, lau
 @pytest.mark.parametrize("decay", [0.0, 0.9])
 def test_two_processes_evaluate_the_model_that_they_save(tmp_path, decay):
     """Each has moved the running statistics of batch norms by batches of its own."""
-    finished = subprocess.run(
-        [
-            *(sys.executable, "-m", *TORCHRUN),
-            *(str(Path(__file__).with_name("predict_apart.py")), str(tmp_path), str(decay)),
-        ],
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    assert finished.returncode == 0, finished.stdout
+    run_in_two_processes(TORCHRUN, "predict_apart.py", str(tmp_path), str(decay))
     found = torch.load(tmp_path / "found.pt")
     for name, logits in found["logits"].items():
         model = HyperbolicCNNForSequenceClassification.from_pretrained(
