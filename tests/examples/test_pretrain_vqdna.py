@@ -21,6 +21,7 @@ from hf_genomics import (
     VQDNAQuantizerConfig,
     VQDNAQuantizerModel,
 )
+from tests.examples.interrupting import interrupt
 from tests.examples.test_finetune import HOW_TO_GO_ON
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -161,21 +162,10 @@ def test_the_same_transformer_reads_k_mers(start, tmp_path, k):
 @pytest.mark.slow
 def test_a_run_that_is_interrupted_says_how_to_go_on(start, tmp_path):
     output = tmp_path / "interrupted"
-    process = subprocess.Popen(
-        [*command(start, output, "--kmer_size", "2"), "--max_steps", "100000"],
-        env=environment(start),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    deadline = time.monotonic() + 120
-    while not (output / "checkpoint-4/trainer_state.json").exists():
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=120)
-    assert process.returncode == 130, said
+    endless = [*command(start, output, "--kmer_size", "2"), "--max_steps", "100000"]
+    checkpoint = output / "checkpoint-4/trainer_state.json"
+    status, said = interrupt(endless, environment(start), checkpoint)
+    assert status == 130, said
     assert said.endswith(HOW_TO_GO_ON)
     assert "Traceback" not in said
 

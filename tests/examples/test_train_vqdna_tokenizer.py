@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from hf_genomics import VQDNAQuantizerModel
+from tests.examples.interrupting import interrupt
 from tests.examples.test_finetune import HOW_TO_GO_ON
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -111,21 +112,10 @@ def test_a_killed_run_goes_on_to_the_same_bytes(genome, tmp_path):
 @pytest.mark.slow
 def test_a_run_that_is_interrupted_says_how_to_go_on(genome, tmp_path):
     output = tmp_path / "interrupted"
-    process = subprocess.Popen(
-        [*command(genome, output), "--max_steps", "100000"],
-        env=environment(tmp_path),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    deadline = time.monotonic() + 120
-    while not (output / "checkpoint-4/trainer_state.json").exists():
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=120)
-    assert process.returncode == 130, said
+    endless = [*command(genome, output), "--max_steps", "100000"]
+    checkpoint = output / "checkpoint-4/trainer_state.json"
+    status, said = interrupt(endless, environment(tmp_path), checkpoint)
+    assert status == 130, said
     assert said.endswith(HOW_TO_GO_ON)
     assert "Traceback" not in said
 

@@ -10,6 +10,7 @@ import pytest
 
 from hf_genomics import VQDNAQuantizerConfig
 from hf_genomics.training.user_errors import user_errors_in_one_line
+from tests.examples.interrupting import heed_interrupts
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -68,6 +69,7 @@ def test_control_c_ends_with_how_to_go_on_said_by_the_first_process(rank, lines)
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=heed_interrupts,
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "training\n"
