@@ -13,7 +13,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hf_genomics.data.split_files import SplitFiles, canonical_split, configurations_of
+from hf_genomics.data.split_files import (
+    SplitFiles,
+    canonical_split,
+    configurations_of,
+    select_configuration,
+)
 from hf_genomics.data.tables import table_suffix
 
 from .genome_sequences import Stretch
@@ -78,11 +83,10 @@ def layout_of(task: TaskSpec, folder: Path, root: Path) -> Layout | None:
         return Layout(root, coordinates, folders)
     try:
         found = configurations_of(folder)
+        name = select_configuration(found, None, where=str(folder))
     except ValueError:
         return None
-    if "default" in found or len(found) == 1:
-        return Layout(root, tables=found.get("default") or next(iter(found.values())))
-    return None
+    return Layout(root, tables=found[name])
 
 
 def _by_name(task: TaskSpec, folder: Path) -> dict[str, Path]:

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from datasets import concatenate_datasets
 
 from hf_genomics.data.fasta import read_fasta
+from hf_genomics.data.genome_sources import is_named_fasta
 from hf_genomics.data.split_files import canonical_split, configurations_of
 from hf_genomics.data.tables import column_names, table_suffix
 
@@ -19,7 +20,6 @@ from .specs import BenchmarkSpec, BuildOptions, TaskSpec
 from .table_sources import Source, SplitTables, find_tables
 from .validation import set_validation_aside
 
-_FASTA_SUFFIXES = (".fna", ".fa", ".fasta")  # also with .gz
 _MARKS = (
     "H2AFZ", "H3K27ac", "H3K27me3", "H3K36me3", "H3K4me1", "H3K4me2", "H3K4me3", "H3K9ac",
     "H3K9me3", "H4K20me1",
@@ -174,7 +174,7 @@ def _fasta_files(task: TaskSpec, source: Path) -> dict[str, Path]:
         return {}
     found: dict[str, Path] = {}
     for file in sorted(folder.iterdir()):
-        if not file.name.lower().removesuffix(".gz").endswith(_FASTA_SUFFIXES):
+        if not is_named_fasta(file):
             continue  # such as the index train.fna.fai
         split = canonical_split(file.name.partition(".")[0])
         if split in found:

@@ -24,7 +24,7 @@ def expanded(sources: Sequence[str]) -> tuple[str, ...]:
     for source in sources:
         path = Path(source)
         if path.is_dir():
-            files = sorted(file for file in path.iterdir() if _has_end(file, FASTA_ENDS))
+            files = sorted(file for file in path.iterdir() if is_named_fasta(file))
             found += map(str, files or [path])
             continue
         if path.is_file() and _has_end(path, TABLE_ENDS):
@@ -41,12 +41,17 @@ def expanded(sources: Sequence[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
+def is_named_fasta(path: Path) -> bool:
+    """Whether a file is called like FASTA, plain or gzip; an index beside one is not."""
+    return _has_end(path, FASTA_ENDS)
+
+
 def _has_end(path: Path, ends: tuple[str, ...]) -> bool:
     return path.name.lower().removesuffix(".gz").endswith(ends)
 
 
 def contigs(
-    sources: Sequence[str], column: str, split: str, *, is_only: bool | None = None
+    sources: Sequence[str], column: str, split: str, *, is_only: bool
 ) -> Iterator[tuple[str, str]]:
     """Name and letters of each sequence of files and data sets; see `load_genomes`.
 
@@ -54,9 +59,8 @@ def contigs(
         sources: of `expanded`.
         column: that of a data set's sequences.
         split: of a data set.
-        is_only: whether there are no other sources; by default, whether there is one.
+        is_only: whether there are no other sources than these; else names tell which one.
     """
-    is_only = len(sources) == 1 if is_only is None else is_only
     for source in sources:
         if Path(source).is_file():
             for record in read_fasta(source):

@@ -107,7 +107,7 @@ def _rows(
     intervals = [parse_interval(text) for text in held_out]
     seen: set[str] = set()
     is_empty = True
-    for name, sequence in contigs(sources, sequence_column, split):
+    for name, sequence in contigs(sources, sequence_column, split, is_only=len(sources) == 1):
         if name in seen:
             raise ValueError(f"two sequences are named {name!r}; rename one of them.")
         seen.add(name)
