@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.special import expit, logsumexp
 from scipy.stats import pearsonr, spearmanr
 from sklearn.metrics import (
     accuracy_score,
@@ -129,7 +130,7 @@ def classification_metrics(
     """All scores of a classifier from logits (num_rows, num_classes) and labels (num_rows,)."""
     require_finite(logits)
     predicted = logits.argmax(-1)
-    scores = softmax(logits)
+    scores = log_odds(logits)
     return {
         "matthews_correlation": matthews_correlation(labels, predicted),
         "f1_macro": f1_macro(labels, predicted),
@@ -144,14 +145,13 @@ def multi_label_metrics(logits: NDArray[np.floating], labels: NDArray[Any]) -> d
     label right, the other scores are means over labels."""
     require_finite(logits)
     labels = labels.astype(np.int64)
-    scores = sigmoid(logits)
-    predicted = (scores > MULTI_LABEL_THRESHOLD).astype(np.int64)
+    predicted = (sigmoid(logits) > MULTI_LABEL_THRESHOLD).astype(np.int64)
     return {
         "matthews_correlation": matthews_correlation(labels, predicted),
         "f1_macro": f1_macro(labels, predicted),
         "accuracy": accuracy(labels, predicted),
-        "auroc": auroc(labels, scores),
-        "auprc": auprc(labels, scores),
+        "auroc": auroc(labels, logits),
+        "auprc": auprc(labels, logits),
     }
 
 
@@ -179,7 +179,16 @@ def matthews_correlation(references: NDArray[Any], predictions: NDArray[Any]) ->
 
 
 def f1_macro(references: NDArray[Any], predictions: NDArray[Any]) -> float:
-    """F1 score averaged over the classes that occur in either array; 0 for a class never right."""
+    """F1 score of classes (num_rows,), averaged over those that occur in either array, or of labels
+    (num_rows, num_labels), over those that a row of either array has; 0 for one never right, NaN
+    where none occurs."""
+    if references.ndim == 2:
+        occurs = (references != 0).any(0) | (predictions != 0).any(0)
+        if not occurs.any():
+            logger.warning("F1 is NaN: no row has a label, and none is predicted.")
+            return float("nan")
+        columns = zip(references.T[occurs] != 0, predictions.T[occurs] != 0, strict=True)
+        return float(np.mean([f1_score(*column, zero_division=0) for column in columns]))
     return float(f1_score(references, predictions, average="macro", zero_division=0))
 
 
@@ -220,16 +229,29 @@ def softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
     return probabilities
 
 
+def log_odds(logits: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Logarithm of p / (1 - p) for the class probabilities p of logits (num_rows, num_classes).
+
+    In the order of the probabilities, without the ties of those that round to 0 or 1.
+    """
+    logits = np.asarray(logits, np.float64)
+    columns = range(logits.shape[1])
+    if len(columns) == 1:
+        return logits
+    others = [logsumexp(np.delete(logits, c, 1), axis=1) for c in columns]
+    odds: NDArray[np.float64] = logits - np.stack(others, 1)
+    return odds
+
+
 def sigmoid(logits: NDArray[np.floating]) -> NDArray[np.float64]:
     """Label probabilities from logits of any shape."""
-    # tanh does not overflow for large negative logits, as exp does
-    probabilities: NDArray[np.float64] = 0.5 + 0.5 * np.tanh(0.5 * np.asarray(logits, np.float64))
+    probabilities: NDArray[np.float64] = expit(np.asarray(logits, np.float64))
     return probabilities
 
 
 def require_finite(predictions: NDArray[np.floating]) -> None:
     """Raises ValueError if a prediction is NaN or infinite."""
-    bad = ~np.isfinite(predictions).reshape(len(predictions), -1).all(-1)
+    bad = ~np.isfinite(predictions).all(axis=tuple(range(1, predictions.ndim)))
     if bad.any():
         raise ValueError(
             f"The predictions of {bad.sum()} of {len(bad)} rows are NaN or infinite: training has "

@@ -11,6 +11,7 @@ k curvature parameter as in geoopt: <x, x> = -x0^2 + |s|^2 = -k, sectional curva
 from __future__ import annotations
 
 import math
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -300,9 +301,8 @@ def parameter_groups(model: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
 
     Roles are told by what a parameter is, not by parts of its name: points are those that
     ``model.manifold_points()`` yields; curvatures are the parameters called ``raw_curvature``; norm
-    parameters belong to a torch norm or to a module that its parent holds as ``norm``; biases are
-    called ``bias`` or are the offsets ``a`` of a Lorentz classifier (their own names, not parts of
-    them). Everything else is a weight.
+    parameters are those of `norm_parameters`; biases are called ``bias`` or are the offsets ``a``
+    of a Lorentz classifier (their own names, not parts of them). Everything else is a weight.
 
     Args:
         model: any model; one without ``manifold_points`` has no points.
@@ -314,12 +314,7 @@ def parameter_groups(model: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
         first, so that theirs is the learning rate a Trainer logs.
     """
     points = {id(parameter) for _, parameter, _ in manifold_points(model)}
-    norms = {
-        id(parameter)
-        for name, module in model.named_modules()
-        if isinstance(module, NORM_TYPES) or name.rpartition(".")[2] == "norm"
-        for parameter in module.parameters()
-    }
+    norms = set(map(id, norm_parameters(model)))
     roles: dict[str, list[nn.Parameter]] = {role: [] for role in GROUP_ROLES}
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
@@ -347,6 +342,19 @@ def parameter_groups(model: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
     ]
 
 
+def norm_parameters(model: nn.Module) -> list[nn.Parameter]:
+    """The parameters of torch's norms and of modules that their parent holds as a norm.
+
+    A parent holds a norm by a name such as ``norm``, ``norm2`` or ``input_layernorm``.
+    """
+    return [
+        parameter
+        for name, module in model.named_modules()
+        if isinstance(module, NORM_TYPES) or NORM_NAME.search(name)
+        for parameter in module.parameters()
+    ]
+
+
 def manifold_points(model: nn.Module) -> list[tuple[str, nn.Parameter, Curvature]]:
     """The points of a model, empty for a family that has none."""
     points = getattr(model, "manifold_points", None)
@@ -355,6 +363,7 @@ def manifold_points(model: nn.Module) -> list[tuple[str, nn.Parameter, Curvature
 
 GROUP_ROLES = ("weights", "norms_and_biases", "points", "curvature")
 BIAS_NAMES = frozenset({"bias", "a"})
+NORM_NAME = re.compile(r"norm\d*$")
 NORM_TYPES = (
     nn.modules.batchnorm._NormBase,  # batch and instance norms of every dimension
     nn.LayerNorm,

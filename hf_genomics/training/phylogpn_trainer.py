@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from transformers import EvalPrediction
 
 from hf_genomics.evaluation.model_likelihood import site_log_likelihoods, without_labels
+from hf_genomics.training.optimizers import BIAS_NAMES, norm_parameters
 from hf_genomics.training.phylogpn_arguments import SELECTION_METRIC
 from hf_genomics.training.pushing import CompletePushTrainer
 
@@ -48,6 +49,15 @@ class PhyloGPNTrainer(CompletePushTrainer):
         """As in `Trainer`, with `eval_collator`."""
         with self._evaluating():
             return super().get_test_dataloader(test_dataset)
+
+    def get_decay_parameter_names(self, model: nn.Module) -> list[str]:
+        """All but biases and norms; `Trainer` takes `norm1` and its like for weights."""
+        norms = set(map(id, norm_parameters(model)))
+        return [
+            name
+            for name, parameter in model.named_parameters()
+            if id(parameter) not in norms and name.rpartition(".")[2] not in BIAS_NAMES
+        ]
 
     def prediction_step(
         self,

@@ -127,6 +127,43 @@ def test_diverged_predictions_are_an_error(value):
         metrics.classification_metrics(logits, labels)
 
 
+@pytest.mark.parametrize("num_classes", [2, 3])
+def test_areas_tell_rows_apart_whose_probabilities_round_to_one(num_classes):
+    logits, labels = random_problem(num_classes)
+    scores = metrics.classification_metrics(logits, labels)
+    sure = metrics.classification_metrics(1e3 * logits, labels)
+    assert len(np.unique(metrics.softmax(1e3 * logits)[:, 1])) < len(np.unique(logits[:, 1]))
+    if num_classes == 2:  # the order of more depends on the scale
+        assert (sure["auroc"], sure["auprc"]) == (scores["auroc"], scores["auprc"])
+    margins = 1e3 * (
+        logits - np.stack([np.delete(logits, c, 1).max(1) for c in range(num_classes)], 1)
+    )
+    areas = [sklearn_metrics.roc_auc_score(labels == c, margins[:, c]) for c in range(num_classes)]
+    assert sure["auroc"] == pytest.approx(
+        areas[1] if num_classes == 2 else np.mean(areas), abs=1e-3
+    )
+
+
+def test_areas_tell_labels_apart_whose_probabilities_round():
+    generator = np.random.default_rng(0)
+    labels = generator.integers(0, 2, (100, 3))
+    logits = generator.normal(size=(100, 3)) + labels
+    scores = metrics.multi_label_metrics(logits, labels)
+    for sure in (metrics.multi_label_metrics(logits + shift, labels) for shift in (-50, 50)):
+        assert (sure["auroc"], sure["auprc"]) == (scores["auroc"], scores["auprc"])
+
+
+def test_a_label_that_no_row_has_is_left_out_of_f1(caplog):
+    references, predictions = np.array([[0, 1], [0, 0], [0, 1]]), np.array([[0, 1], [0, 1], [0, 1]])
+    assert metrics.f1_macro(references, references) == 1.0
+    assert metrics.f1_macro(references, predictions) == pytest.approx(2 * 2 / 5)
+    predictions[0, 0] = 1
+    assert metrics.f1_macro(references, predictions) == pytest.approx((0 + 2 * 2 / 5) / 2)
+    with caplog.at_level(logging.WARNING, logger=metrics.__name__):
+        assert math.isnan(metrics.f1_macro(np.zeros((3, 2)), np.zeros((3, 2))))
+    assert "no row has a label" in caplog.text
+
+
 def test_softmax_and_sigmoid_survive_large_logits():
     assert metrics.softmax(np.array([[1e4, 0.0], [-1e4, 0.0]])).tolist() == [[1, 0], [0, 1]]
     assert metrics.sigmoid(np.array([-1e4, 0.0, 1e4])).tolist() == [0.0, 0.5, 1.0]

@@ -3,11 +3,13 @@
 import copy
 import io
 import math
+import re
 import warnings
 
 import pytest
 import torch
 from torch import nn
+from transformers import AutoConfig, AutoModelForSequenceClassification
 
 from hf_genomics import HyperbolicCNNConfig, HyperbolicCNNForSequenceClassification
 from hf_genomics.training.optimizers import (
@@ -432,6 +434,18 @@ def test_the_twins_norm_parameters_do_not_decay():
     roles = names_by_role(tiny_model(geometry="euclidean"), MODERN)
     assert sum(".norm." in name for name in roles["norms_and_biases"]) == 8
     assert not any(".norm." in name for name in roles["weights"])
+
+
+@pytest.mark.parametrize("model_type", ["hyperbolic_cnn", "phylogpn", "vqdna"])
+def test_scales_of_norms_do_not_decay_in_any_family(model_type):
+    config = AutoConfig.for_model(model_type)
+    with torch.device("meta"):
+        model = AutoModelForSequenceClassification.from_config(config)
+    roles = names_by_role(model, MODERN)
+    scales = {n for n in roles["norms_and_biases"] if not n.endswith((".bias", ".a"))}
+    assert scales
+    assert all(re.search(r"norm\d*\.(weight|gamma)$", name) for name in scales)
+    assert not any(re.search(r"norm\d*\.", name) for name in roles["weights"])
 
 
 def test_names_that_only_resemble_a_role_are_weights():
