@@ -147,11 +147,12 @@ class AlignmentCollator:
         return {name: torch.from_numpy(np.stack(values)) for name, values in batch.items()}
 
     def _starts(self, length: int, window: int, random: np.random.Generator) -> Iterator[int]:
-        if self.sampling == "tiled":
+        if length <= window:
+            yield 0
+        elif self.sampling == "tiled":
             yield from range(0, length, window)
         else:
-            latest = max(length - window, 0)
-            yield from random.integers(latest + 1, size=self.windows_per_row).tolist()
+            yield from random.integers(length - window + 1, size=self.windows_per_row).tolist()
 
     def _whole_row(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """The row as arrays: context uint8, where its sites begin there, states, site weights."""

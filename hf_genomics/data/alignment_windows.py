@@ -29,19 +29,34 @@ _INTERVAL = re.compile(r"(.+):([\d,_]+)-([\d,_]+)")
 def cut_row(row: Mapping[str, Any], begin: int, end: int, flank: int) -> Row:
     """Bases `begin` to `end` (counted within the row) as a row with up to `flank` bases of context.
 
-    Other columns of the row are kept as they are.
+    Lists and arrays that hold as many values as the row has bases, weights say, are cut alike;
+    other columns are kept as they are.
     """
     left, sequence, right = row["left_flank"], row["sequence"], row["right_flank"]
     context = left + sequence + right
     offset = len(left)
+    per_base = {
+        name: values[begin:end]
+        for name, values in row.items()
+        if _num_values(values) == len(sequence)
+    }
     return {
         **row,
+        **per_base,
         "start": int(row["start"]) + begin,
         "sequence": sequence[begin:end],
         "left_flank": context[max(offset + begin - flank, 0) : offset + begin],
         "right_flank": context[offset + end : offset + end + flank],
         "leaf_states": row["leaf_states"][begin:end],
     }
+
+
+def _num_values(values: Any) -> int | None:
+    """Length of a list, an array or a tensor; None for a single value, which a text is."""
+    if isinstance(values, list | tuple):
+        return len(values)
+    shape = getattr(values, "shape", ())
+    return shape[0] if shape else None
 
 
 class AlignmentWindows:

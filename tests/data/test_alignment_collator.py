@@ -8,7 +8,7 @@ from torch.utils.data import DataLoader
 from transformers import Trainer, TrainingArguments
 
 from hf_genomics.data.alignment_collator import AlignmentCollator
-from hf_genomics.data.alignment_windows import AlignmentWindows
+from hf_genomics.data.alignment_windows import AlignmentWindows, split_by_region
 from hf_genomics.data.alignment_writing import alignment_features
 from hf_genomics.models.phylogpn.configuration_phylogpn import PhyloGPNConfig
 from hf_genomics.models.phylogpn.modeling_phylogpn import PhyloGPNForMaskedLM
@@ -87,6 +87,15 @@ def test_random_windows_are_pieces_of_the_row():
     assert len(starts) > 10
 
 
+@pytest.mark.parametrize("window", [6, 9])
+def test_a_row_not_longer_than_the_window_is_one_window(window):
+    batch = AlignmentCollator(window, 2, windows_per_row=3)([ROW, LONG])
+    assert len(batch["labels"]) == 1 + 3
+    for options in ({}, {"sampling": "tiled"}):
+        alone = AlignmentCollator(window, 2, **options)([ROW])
+        assert torch.equal(batch["input_ids"][:1], alone["input_ids"])
+
+
 def test_draws_depend_on_the_seed_and_on_the_rows_of_the_batch_only():
     def draw(seed: int, *rows) -> list[str]:
         torch.manual_seed(np.random.randint(1000))
@@ -136,6 +145,22 @@ def test_weights_come_from_names_and_from_a_column():
     weights = collator(rows)["position_weights"]
     assert weights.tolist() == [[3, 6, 9, 12, 0, 19.5, 0], [2, 2, 2, 2, 0, 2, 0]]
     assert weights.dtype == torch.float32
+
+
+def test_weights_of_the_bases_reach_the_windows_of_a_split():
+    columns = {key: [LONG[key], ROW[key]] for key in LONG}
+    weights = [np.linspace(1, 2, 100), np.arange(6)]
+    data = Dataset.from_dict(columns, features=alignment_features(2)).add_column(
+        "conservation", [list(map(float, values)) for values in weights]
+    )
+    train = split_by_region(data, test=["L2:40-60"])["train"]
+    windows = AlignmentWindows(train, 16, flank=4, stride=8)
+    batch = AlignmentCollator(16, 4, sampling="tiled", weight_column="conservation")(windows)
+    for row, found in zip(windows, batch["position_weights"].numpy(), strict=True):
+        place = int(row["start"]) - (7 if row["name"] == "L1" else 0)
+        expected = weights[row["name"] == "L1"][place : place + len(row["sequence"])]
+        counted = [base != "N" for base in row["sequence"]]
+        assert np.allclose(found[: len(expected)], expected * counted)
 
 
 def test_weights_turn_with_the_strand():

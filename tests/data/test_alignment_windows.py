@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from datasets import Dataset, IterableDataset
 
 from hf_genomics.data.alignment_windows import (
@@ -56,6 +57,27 @@ def test_cut_row_turns_what_is_cut_off_into_context():
     assert row["start"] == 104
     assert (row["left_flank"], row["sequence"], row["right_flank"]) == ("TTACGT", "ACGTA", "CGTACG")
     assert np.array_equal(row["leaf_states"], ROWS[0]["leaf_states"][4:9])
+
+
+@pytest.mark.parametrize("as_type", [list, tuple, np.asarray, torch.as_tensor])
+def test_what_is_one_value_per_base_is_cut_with_the_bases(as_type):
+    others = {"other": as_type(range(24)), "weight": 2.0, "label": "x" * 25, "none": None}
+    row = ROWS[0] | others | {"weights": as_type(range(25)), "bases": as_type([[0, 1]] * 25)}
+    cut = cut_row(row, 4, 9, flank=6)
+    assert [int(weight) for weight in cut["weights"]] == [4, 5, 6, 7, 8]
+    assert len(cut["bases"]) == 5
+    assert {name: cut[name] for name in others} == others
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_splits_cut_what_is_one_value_per_base(streamed):
+    positions = [list(range(row["start"], row["start"] + len(row["sequence"]))) for row in ROWS]
+    data = DATA.add_column("position", positions)
+    data = data.to_iterable_dataset() if streamed else data
+    splits = split_by_region(data, validation=["a:110-112"], names=["a", "b"])
+    for row in (*splits["train"], *splits["validation"]):
+        start = int(row["start"])
+        assert list(row["position"]) == list(range(start, start + len(row["sequence"])))
 
 
 def test_windows_tile_every_row():
