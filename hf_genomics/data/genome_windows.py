@@ -49,7 +49,8 @@ def load_genomes(
         sources: FASTA files, plain or gzip-compressed, or folders of such; or folders or Hub ids of
             data sets with a column of sequences, named by a column `name` or `id`, else by the
             number of the row (`SOURCE:NUMBER` where there are several sources).
-        held_out: contigs `NAME`, or stretches `NAME:START-END` (0-based, half-open), to leave out.
+        held_out: contigs `NAME`, or stretches `NAME:START-END` (0-based, half-open), to leave out;
+            a text that is the one as well as the other leaves out both.
         want_held_out: give these instead.
         sequence_column: column of a data set.
         split: split of a data set.
@@ -104,7 +105,8 @@ def _rows(
     sequence_column: str,
     split: str,
 ) -> Iterator[dict[str, Any]]:
-    intervals = [parse_interval(text) for text in held_out]
+    meant = {text: intervals_meant(text) for text in held_out}
+    intervals = [interval for text in held_out for interval in meant[text]]
     seen: set[str] = set()
     is_empty = True
     for name, sequence in contigs(sources, sequence_column, split, is_only=len(sources) == 1):
@@ -118,7 +120,9 @@ def _rows(
                     piece = sequence[begin:behind]
                     check_letters(name, begin, piece)
                     yield {"name": name, "start": begin, "sequence": piece}
-    unknown = sorted({interval.name for interval in intervals} - seen)
+    unknown = sorted(
+        {meant[text][0].name for text in held_out if not seen & {i.name for i in meant[text]}}
+    )
     if unknown:
         some = ", ".join(sorted(seen)[:8])
         raise ValueError(f"no contig is named {', '.join(unknown)}; there are {some} ...")
@@ -127,6 +131,19 @@ def _rows(
             f"no sequence of {', '.join(sources)} is "
             f"{'held out' if want_held_out else 'left for training'}; held out: {[*held_out]}."
         )
+
+
+def intervals_meant(text: str) -> list[Interval]:
+    """What `NAME` or `NAME:START-END` may stand for; a contig may be called like a stretch.
+
+    The names of contigs come one by one, so both are held out: what a contig that is yet to come
+    is tested on must not be trained on.
+
+    Raises:
+        ValueError: the stretch is empty.
+    """
+    stretch, contig = parse_interval(text), Interval(text)
+    return [stretch] if stretch == contig else [stretch, contig]
 
 
 def _pieces(start: int, end: int) -> Iterator[tuple[int, int]]:

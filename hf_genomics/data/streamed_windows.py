@@ -11,9 +11,14 @@ from typing import Any
 import numpy as np
 from datasets import Features, IterableDataset, Value, load_dataset
 
-from hf_genomics.data.alignment_windows import Interval, parse_interval
+from hf_genomics.data.alignment_windows import Interval
 from hf_genomics.data.genome_sources import contigs, expanded, named_sequence
-from hf_genomics.data.genome_windows import IS_BASE, check_letters, stretches
+from hf_genomics.data.genome_windows import (
+    IS_BASE,
+    check_letters,
+    intervals_meant,
+    stretches,
+)
 from hf_genomics.data.sequence import opposite_strand
 
 SHUFFLED = 4096  # windows that are held in memory to be shuffled
@@ -44,8 +49,9 @@ def stream_windows(
         sources: FASTA files, or folders or Hub ids of data sets; see `load_genomes`. Names may
             repeat: nothing is kept to compare them with.
         window: bases of a window.
-        held_out: contigs `NAME`, or stretches `NAME:START-END` (0-based, half-open), to leave out.
-            A name that never comes is not noticed here; `load_genomes` does.
+        held_out: contigs `NAME`, or stretches `NAME:START-END` (0-based, half-open), to leave out;
+            a text that is the one as well as the other leaves out both. A name that never comes is
+            not noticed here; `load_genomes` does.
         sequence_column: column of a data set.
         split: split of a data set.
         reverse_complement: share of windows read from the other strand, 0 to 1.
@@ -65,7 +71,7 @@ def stream_windows(
         )
     cut = _Cutter(
         window=window,
-        held_out=[parse_interval(text) for text in held_out],
+        held_out=[interval for text in held_out for interval in intervals_meant(text)],
         reverse_complement=reverse_complement,
         least_known=least_known,
         seed=seed,

@@ -79,10 +79,22 @@ def test_a_data_set_of_sequences_is_a_genome_too(tmp_path):
     assert rows["sequence"] == ["ACGTA", "GGG"]
 
 
+@pytest.mark.parametrize("want_held_out", [False, True])
+def test_a_contig_called_like_a_stretch_is_held_out(tmp_path, want_held_out):
+    path = tmp_path / "genome.fa"
+    path.write_text(">chr1:2-4\nACGT\n>chr2:0-2\nCCC\n>chr2\nGGGTT\n>chr3\nA\n")
+    options = {"held_out": ["chr1:2-4", "chr2:0-2"], "want_held_out": want_held_out}
+    # the stretch of chr2 as well: a name tells only at the end whether there is such a contig
+    expected = ["ACGT", "CCC", "GG"] if want_held_out else ["GTT", "A"]
+    assert load(str(path), tmp_path, **options)["sequence"] == expected
+
+
 @pytest.mark.parametrize(
     ("held_out", "message"),
     [
         (["chr9"], "no contig is named chr9"),
+        (["chr9:1-2"], "no contig is named chr9"),
+        (["chr1:5-5"], "'chr1:5-5' is empty"),
         (["chr1:0-10", "chr1:5-20"], "overlaps"),
         (["chr1:5000-6000"], "outside chr1"),
         (["chr1", "chr2"], "left for training"),

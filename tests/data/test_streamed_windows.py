@@ -72,6 +72,13 @@ def test_what_is_held_out_never_comes(tmp_path):
     assert all(any(window in part for part in kept) for window in windows)
 
 
+def test_a_contig_called_like_a_stretch_never_comes_where_it_is_held_out(tmp_path):
+    genome = {"chr1:0-400": bases(200, 5), "chr1": bases(400, 6), "chr2": bases(100, 7)}
+    windows = read([fasta(tmp_path / "genome.fa", genome)], held_out=["chr1:0-400"])
+    assert len(windows) == 5
+    assert all(window in genome["chr2"] for window in windows)
+
+
 def test_half_of_the_windows_are_of_the_other_strand(tmp_path):
     windows = read([fasta(tmp_path / "genome.fa")], reverse_complement=0.5)
     strands = Counter()
