@@ -234,12 +234,10 @@ def log_odds(logits: NDArray[np.floating]) -> NDArray[np.float64]:
 
     In the order of the probabilities, without the ties of those that round to 0 or 1.
     """
-    logits = np.asarray(logits, np.float64)
-    columns = range(logits.shape[1])
-    if len(columns) == 1:
-        return logits
-    others = [logsumexp(np.delete(logits, c, 1), axis=1) for c in columns]
-    odds: NDArray[np.float64] = logits - np.stack(others, 1)
+    odds: NDArray[np.float64] = np.array(logits, np.float64)
+    if odds.shape[1] > 1:
+        columns = range(odds.shape[1])
+        odds -= np.stack([logsumexp(np.delete(odds, c, 1), axis=1) for c in columns], 1)
     return odds
 
 
