@@ -58,8 +58,8 @@ class IndexedGenome:
     """The contigs of a FASTA file; a context manager that closes what it opened.
 
     An index (`.fai`, and `.gzi` for bgzip) that lies beside the file and is not older is used;
-    otherwise one is made in a temporary folder. A file without random access (plain gzip, or lines
-    of changing length) is first copied there, uncompressed.
+    otherwise one is made in a temporary folder. A file without random access (plain gzip, lines of
+    changing length, or comments, which begin with ";") is first copied there, uncompressed.
 
     Args:
         path: The FASTA file.
@@ -72,6 +72,7 @@ class IndexedGenome:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self._folder = TemporaryDirectory(prefix="hf_genomics_fasta_")
+        self._is_index_given = False
         self._pages: OrderedDict[tuple[str, int], NDArray[np.uint8]] = OrderedDict()
         try:
             self._file = self._open(require_pysam())
@@ -123,11 +124,13 @@ class IndexedGenome:
         start = number * PAGE
         end = min(start + PAGE, self.lengths[contig])
         sequence = self._file.fetch(contig, start, end)
-        if len(sequence) != end - start or "\r" in sequence:
+        # an index that is made here knows of comments
+        is_comment = self._is_index_given and ";" in sequence
+        if len(sequence) != end - start or "\r" in sequence or is_comment:
             raise ValueError(
                 f"{self.path}: bases {start} to {end} of {contig} are not where the index says; "
-                "the file has carriage returns inside of lines, or the index beside it (.fai) is "
-                "of another file: remove the index, and correct the line ends."
+                "the file has carriage returns inside of lines or comments (;), or the index "
+                "beside it (.fai) is of another file: remove the index, and correct the line ends."
             )
         self._pages[key] = encode(sequence)
         if len(self._pages) > PAGES_KEPT:
@@ -146,7 +149,8 @@ class IndexedGenome:
             return self._open_copy(pysam)
         fai, gzi = (Path(f"{self.path}{suffix}") for suffix in (".fai", ".gzi"))
         needed = [fai, gzi] if kind == "bgzip" else [fai]
-        if not all(_is_current(index, self.path) for index in needed):
+        self._is_index_given = all(_is_current(index, self.path) for index in needed)
+        if not self._is_index_given:
             fai, gzi = (Path(self._folder.name) / f"index{end}" for end in (".fai", ".gzi"))
             options = ["--gzi-idx", str(gzi)] if kind == "bgzip" else []
             try:
@@ -155,7 +159,8 @@ class IndexedGenome:
                 # Lines of changing length, no record at all, and the like: the copy finds out.
                 return self._open_copy(pysam)
             # The index leaves out a name's second record, where the copy stops and says so.
-            # And after spaces and other bytes inside of lines it is out of step.
+            # After spaces and other bytes inside of lines it is out of step, and it takes a
+            # comment for bases.
             num_records, usual = _scan(self.path)
             if not usual or fai.read_bytes().count(b"\n") != num_records:
                 return self._open_copy(pysam)
@@ -230,13 +235,15 @@ def _copy_records(path: Path, lines: TextIO, file: IO[str]) -> None:
 
 
 def _scan(path: Path) -> tuple[int, bool]:
-    """How many lines begin with '>', and whether all others hold visible ASCII and nothing else."""
+    """How many lines begin with '>', and whether all others hold visible ASCII and nothing else,
+    and none is a comment (';')."""
     count, usual, head = 0, True, b"\n"
     with gzip.open(path) if compression(path) else open(path, "rb") as file:
         while chunk := file.read(CHUNK):
             lines = head + chunk
             count += lines.count(b"\n>") - head.count(b"\n>")
             usual = usual and not chunk.translate(None, _TEXT)
+            usual = usual and not (b";" in lines and b"\n;" in lines)
             usual = usual and lines.count(b"\r") == lines.count(b"\r\n") + lines.endswith(b"\r")
             usual = usual and not ((b" " in lines or b"\t" in lines) and _SPACE.search(lines))
             # What the next chunk goes on with: the kind of the line, and the last byte.

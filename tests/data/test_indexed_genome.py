@@ -8,6 +8,7 @@ import pysam
 import pytest
 
 from hf_genomics.data import indexed_genome
+from hf_genomics.data.fasta import read_fasta
 from hf_genomics.data.indexed_genome import IndexedGenome, encode
 from tests.evaluation.variant_effects.conftest import write_fasta
 
@@ -94,6 +95,45 @@ def test_index_beside_the_file_is_used_unless_it_is_older(sequences, tmp_path):
     os.utime(index, (0, 0))
     with IndexedGenome(path) as genome:
         assert "ghost" not in genome.lengths
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ">c1\nACGT\n;abc\nGGGG\n",
+        ">c1\r\nACGT\r\n;abc\r\nGGGG\r\n",
+        ">c1\n;abc\nACGT\nGGGG\n",
+        ">c1\nACGTGGGG\n;a",
+        ">c1\nACGT\n ;a\nGGGG\n",
+    ],
+)
+@pytest.mark.parametrize("kind", ["plain", "bgzip", "gzip"])
+def test_a_comment_holds_no_bases(tmp_path, text, kind):
+    path = tmp_path / "a.fa"
+    path.write_bytes(text.encode())
+    (record,) = read_fasta(path)
+    assert record.sequence == "ACGTGGGG"
+    with IndexedGenome(compressed(path, kind)) as genome:
+        assert genome.lengths == {"c1": 8}
+        assert np.array_equal(genome.states("c1", 0, 8), encode("ACGTGGGG"))
+
+
+def test_a_comment_before_the_first_record_is_no_error(tmp_path):
+    path = tmp_path / "a.fa"
+    path.write_text(";abc\n>c1\nACGT\n")
+    with IndexedGenome(path) as genome:
+        assert genome.lengths == {"c1": 4}
+
+
+def test_index_that_counts_a_comment_as_bases_is_an_error(tmp_path):
+    path = tmp_path / "a.fa"
+    path.write_text(">c1\nACGT\n;abc\nGGGG\n")
+    pysam.faidx(str(path))
+    with (
+        IndexedGenome(path) as genome,
+        pytest.raises(ValueError, match=r"comments \(;\), or the index .*: remove the index"),
+    ):
+        genome.states("c1", 0, 12)
 
 
 def test_lines_of_changing_length_are_read(tmp_path):
@@ -205,7 +245,7 @@ def test_scan_in_pieces_is_that_of_the_whole(tmp_path, text, monkeypatch):
         monkeypatch.setattr(indexed_genome, "CHUNK", size)
         assert indexed_genome._scan(path) == (2, True)
         for place in range(len(text)):
-            for sign in ("\r", " ", "\x05", "\u00e9"):
+            for sign in ("\r", " ", "\x05", "\u00e9", ";"):
                 path.write_bytes((text[:place] + sign + text[place:]).encode())
                 found = indexed_genome._scan(path)
                 monkeypatch.setattr(indexed_genome, "CHUNK", 1 << 20)
