@@ -28,6 +28,7 @@ from itertools import pairwise, product
 from pathlib import Path
 
 from hf_genomics.evaluation.predictions import PackedClasses, read_classes
+from hf_genomics.evaluation.results import command_line
 from hf_genomics.hub.runs import shorten_paths
 
 FINETUNE = Path(__file__).with_name("finetune.py")
@@ -331,7 +332,7 @@ def write_report(runs: list[Run], root: Path, report: Path) -> None:
     rows = [read(run, root) for run in runs]
     hardware = dict.fromkeys(row.get("hardware", f"{platform.machine()} CPU") for row in rows)
     document = {
-        "command": shorten_paths(shlex.join(["python", *sys.argv])),
+        "command": shorten_paths(command_line()),
         "hardware": ", ".join(hardware),
         "test_labels": test_labels(runs, root),
         "runs": rows,

@@ -80,6 +80,12 @@ def test_predicted_classes_give_the_scores_again(report, tmp_path):
     assert [path.name for path in (tmp_path / "report").iterdir()] == ["league.json"]
 
 
+def test_no_token_is_in_a_report(report, tmp_path):
+    finished_run(tmp_path / "runs", "S", 1)
+    command = report("S", extra=["--hub_token", "odd-one"])["command"]
+    assert command.endswith("-- --hub_token '<HIDDEN>'")
+
+
 def test_older_runs_without_predictions_are_reported_as_before(report, tmp_path, capsys):
     finished_run(tmp_path / "runs", "S", 1, predictions=False)
     document = report("S", "gone", path="league")

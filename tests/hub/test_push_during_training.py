@@ -1,11 +1,17 @@
 """What Trainer pushes in the middle of training is a complete model, as the last push is."""
 
-import pytest
+import copy
+import io
 
-from tests.hub.loopback_hub import LoopbackHub, Repository
+import pytest
+import torch
+
+from hf_genomics.training.pushing import UnsavedToken
+from tests.hub.loopback_hub import TOKEN, LoopbackHub, Repository
 from tests.hub.test_loopback_hub import CODE
 
 TRAIN = """
+import os
 from transformers import TrainerCallback, TrainingArguments
 from hf_genomics import DNATokenizer, HyperbolicCNNConfig, HyperbolicCNNForSequenceClassification
 from hf_genomics.training.trainer import GenomicsTrainer
@@ -18,6 +24,7 @@ class Wait(TrainerCallback):
         for job in trainer.push_in_progress.jobs if trainer.push_in_progress else ():
             job.result()
 
+token = os.environ.pop("HF_TOKEN")  # so that there is no other
 tokenizer = DNATokenizer()
 rows = [{**tokenizer(text), "labels": i % 2} for i, text in enumerate(SEQUENCES)]
 for strategy in ("every_save", "checkpoint", "end"):
@@ -26,6 +33,7 @@ for strategy in ("every_save", "checkpoint", "end"):
         output_dir=strategy, max_steps=3, save_steps=2, use_cpu=True,
         per_device_train_batch_size=2, dataloader_pin_memory=False, report_to="none",
         push_to_hub=True, hub_model_id=f"tester/{strategy}", hub_strategy=strategy,
+        hub_token=token,
     )
     trainer = GenomicsTrainer(
         model=HyperbolicCNNForSequenceClassification(config), args=arguments, train_dataset=rows,
@@ -62,3 +70,22 @@ def test_pushed_checkpoint_folder_has_the_code(repositories):
 def test_nothing_is_pushed_before_the_end_where_none_was_asked_for(repositories):
     assert repositories["tester/end"].messages == ["initial commit", "End of training"]
     assert set(repositories["tester/end"].files) >= CODE
+
+
+@pytest.mark.parametrize("strategy", ["every_save", "checkpoint", "end"])
+def test_the_token_that_pushes_is_in_no_pushed_file(repositories, strategy):
+    commits = [files for _, files in repositories[f"tester/{strategy}"].commits]
+    assert "training_args.bin" in commits[-1]
+    assert not [name for files in commits for name in files if TOKEN.encode() in files[name]]
+
+
+def test_a_token_is_itself_in_this_process_and_none_in_a_file():
+    token = UnsavedToken("odd")
+    assert (token, f"Bearer {token}", copy.copy(token), copy.deepcopy(token)) == (
+        *("odd", "Bearer odd", "odd", "odd"),
+    )
+    file = io.BytesIO()
+    torch.save({"hub_token": token}, file)
+    assert b"odd" not in file.getvalue()
+    file.seek(0)
+    assert torch.load(file, weights_only=False) == {"hub_token": None}
