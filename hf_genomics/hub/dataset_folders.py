@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import fnmatch
 import posixpath
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+from fsspec.utils import glob_translate
 
 from hf_genomics.data.alignment_files import sha256_of
 
@@ -74,8 +75,15 @@ def configuration_problems(folder: Path, facts: dict[str, Any]) -> Iterator[str]
             )
             continue
         for split, patterns in splits.items():
-            files = [path for path in paths if any(_fits(path, p) for p in patterns)]
             where = f"configuration {config['config_name']}, split {split}"
+            unread = [pattern for pattern in patterns if not _is_read(pattern)]
+            if unread:
+                yield (
+                    f"{where}: the Hub reads ** as a whole part of a path only, which it is not in "
+                    f"{', '.join(unread)}; write **/*.parquet for Parquet in any folder"
+                )
+                continue
+            files = [path for path in paths if any(_fits(path, p) for p in patterns)]
             if not files:
                 yield f"{where}: no file is called {', '.join(patterns)}"
             for path in files:
@@ -122,9 +130,13 @@ def patterns_of(config: dict[str, Any]) -> dict[str, list[str]] | None:
     return found
 
 
+def _is_read(pattern: str) -> bool:
+    return all(part == "**" for part in pattern.split("/") if "**" in part)
+
+
 def _fits(path: str, pattern: str) -> bool:
-    """Whether a pattern of the Hub names the file; `**/` may stand for no folder at all."""
-    return any(fnmatch.fnmatch(path, p) for p in (pattern, pattern.replace("**/", "")))
+    """Whether a pattern names the file for `datasets`, to which `*` is within one folder."""
+    return re.match(glob_translate(pattern), path) is not None
 
 
 def provenance_problems(folder: Path) -> Iterator[str]:

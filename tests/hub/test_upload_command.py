@@ -5,7 +5,7 @@ import re
 
 import pytest
 import torch
-from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
+from datasets import ClassLabel, Dataset, DatasetDict, Features, Value, load_dataset
 from safetensors.torch import load_file
 from transformers import AutoModelForSequenceClassification
 from typer.testing import CliRunner
@@ -274,6 +274,9 @@ DATA_FILES = """  data_files:
         "data_files: tata/*.parquet",
         "data_files: [tata/train-*, tata/validation-*, tata/test-*]",
         "data_files: '**/*.parquet'",
+        "data_files: tata/*",
+        "data_files: tata/**",
+        "data_files: '*/[tv]*.parquet'",
         "data_files: [{split: train, path: [tata/train-*, tata/v*, tata/test-*]}]",
         "{data_dir: tata, data_files: '*.parquet'}",
         "data_dir: tata",
@@ -293,6 +296,23 @@ def test_data_files_in_no_form_of_the_hub(data, form):
     change_card(data, DATA_FILES, f"  {form}\n")
     output = refuse("dataset", data, "--repo-id", "tester/data", "--dry-run")
     assert "write a path, a list of paths" in output
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        ("*.parquet", "no file is called *.parquet"),
+        ("**.parquet", "which it is not in **.parquet; write **/*.parquet"),
+    ],
+)
+def test_a_star_of_a_pattern_is_that_of_the_hub(data, tmp_path, pattern, message):
+    """`datasets` finds nothing by such a pattern, as the files are in a folder."""
+    change_card(data, DATA_FILES, f"  data_files: '{pattern}'\n")
+    output = refuse("dataset", data, "--repo-id", "tester/data", "--dry-run")
+    assert message in output
+    assert "tata/test-00000-of-00001.parquet belongs to no configuration" in output
+    with pytest.raises((FileNotFoundError, ValueError)):
+        load_dataset(str(data), "tata", cache_dir=str(tmp_path / "cache"))
 
 
 def test_folders_of_a_list_count_from_the_list(tmp_path):
