@@ -17,6 +17,7 @@ from transformers.utils.logging import tqdm
 from hf_genomics.data.alignment_collator import IGNORED, AlignmentCollator
 from hf_genomics.data.alignment_windows import AlignmentWindows
 from hf_genomics.evaluation.context_rates import SiteLogLikelihood
+from hf_genomics.evaluation.modes import evaluation_mode
 from hf_genomics.models.phylogpn.modeling_phylogpn import make_substitution_model
 from hf_genomics.models.phylogpn.phylogenetic_likelihood import conditional_log_likelihood
 
@@ -79,12 +80,12 @@ def model_log_likelihoods(
         batch_size=batch_size,
         collate_fn=AlignmentCollator(None, flank),
     )
-    model.eval()
     parts = []
-    for batch in tqdm(loader, desc="Batches of sites", disable=not progress):
-        batch = {name: tensor.to(model.device) for name, tensor in batch.items()}
-        with torch.inference_mode():
-            logits = model(**without_labels(batch)).logits
-        values = site_log_likelihoods(model, logits, batch["labels"])
-        parts.append(values[(batch["labels"] != IGNORED).any(-1)].cpu().numpy())
+    with evaluation_mode(model):
+        for batch in tqdm(loader, desc="Batches of sites", disable=not progress):
+            batch = {name: tensor.to(model.device) for name, tensor in batch.items()}
+            with torch.inference_mode():
+                logits = model(**without_labels(batch)).logits
+            values = site_log_likelihoods(model, logits, batch["labels"])
+            parts.append(values[(batch["labels"] != IGNORED).any(-1)].cpu().numpy())
     return np.concatenate([np.empty(0), *parts])

@@ -18,6 +18,7 @@ from transformers.utils.logging import tqdm
 from hf_genomics.data.alignment_files import sha256_of
 from hf_genomics.data.indexed_genome import IndexedGenome, shortened
 from hf_genomics.data.progress import bars_shown
+from hf_genomics.evaluation.modes import evaluation_mode
 from hf_genomics.evaluation.variant_effects.alleles import CODES, STATUSES, Status
 from hf_genomics.evaluation.variant_effects.region_reader import RegionSource
 from hf_genomics.evaluation.variant_effects.resume import PartStore
@@ -86,7 +87,8 @@ def score_variants(
     are missing where no score is defined (see `Status`). Changes of one base are scored.
 
     Args:
-        model: A folder or Hub id, a model, or a `VariantScorer` of your own.
+        model: A folder or Hub id, a model, which is in evaluation mode meanwhile, or a
+            `VariantScorer` of your own.
         fasta: The reference, plain or compressed by bgzip or gzip.
         variants: `.vcf`, `.vcf.gz`, `.bcf`, or a table (`.tsv`, `.csv`, also with `.gz`,
             `.parquet`, a DataFrame, a pyarrow table) with columns chrom, pos (1-based), ref, alt.
@@ -126,7 +128,11 @@ def score_variants(
             raise ValueError(f"{name} is {number}; give 1 or more.")
     # Everything cheap first, so that a mistake waits neither for an index nor for the model.
     opened = open_source(variants, columns) if region is None else None
-    with bars_shown(progress), IndexedGenome(Path(fasta)) as genome:
+    with (
+        bars_shown(progress),
+        IndexedGenome(Path(fasta)) as genome,
+        evaluation_mode(model),
+    ):
         source = opened or RegionSource(str(region), genome)
         scorer = _scorer(
             model,
@@ -276,6 +282,4 @@ def _scorer(
         )
     elif device is not None or dtype is not None:
         raise ValueError("device and dtype are for a model that is loaded here; move yours itself.")
-    elif hasattr(model, "eval"):
-        model.eval()
     return scorer_of(model, **options)

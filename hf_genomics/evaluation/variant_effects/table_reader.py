@@ -22,13 +22,15 @@ from hf_genomics.evaluation.variant_effects.alleles import (
     parse_alleles,
 )
 
+_PLAIN = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}
 _ALIASES = {"chromosome": "chrom", "contig": "chrom", "position": "pos"}
 
 
 class TableSource:
     """A table of variants: a CSV, TSV or Parquet file, or a pyarrow table in memory.
 
-    A column `alt` of lists becomes text, the alternatives separated by commas.
+    A column `alt` of lists becomes text, the alternatives separated by commas. Views of text or
+    bytes become plain columns: pyarrow cannot repeat their rows.
 
     Args:
         table: The file or table.
@@ -48,6 +50,10 @@ class TableSource:
             schema = pq.read_schema(table)
         else:
             schema = pa.schema([(name, pa.string()) for name in column_names(table)])
+        self._views = [place for place, kind in enumerate(schema.types) if kind in _PLAIN]
+        for place in self._views:
+            field = schema.field(place)
+            schema = schema.set(place, field.with_type(_PLAIN[field.type]))
         # What pandas notes of an index does not hold for the rows that come out.
         metadata = dict(schema.metadata or {})
         metadata.pop(b"pandas", None)
@@ -63,6 +69,9 @@ class TableSource:
 
     def blocks(self, num_rows: int) -> Iterator[TableBlock]:
         for rows in self._tables(num_rows):
+            for place in self._views:
+                field = self._schema.field(place)
+                rows = rows.set_column(place, field, rows.column(place).cast(field.type))
             if self._has_lists:
                 texts = [joined(value) for value in rows.column(self._alt).to_pylist()]
                 field = self._schema.field(self._alt)

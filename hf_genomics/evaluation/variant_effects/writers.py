@@ -161,6 +161,7 @@ class ParquetWriter:
         self._precision = precision
         none = np.empty(0, np.uint8), np.empty((0, len(columns) - 1))
         self._schema = scored_table(schema.empty_table(), *none, columns, precision).schema
+        self._stored = as_parquet_has_it(self._schema)
 
     def part(self, block: Block, codes: NDArray[np.uint8], scores: Floats) -> bytes:
         stream = io.BytesIO()
@@ -169,7 +170,7 @@ class ParquetWriter:
         return stream.getvalue()
 
     def join(self, parts: list[Path], output: Path) -> None:
-        with pq.ParquetWriter(output, self._schema, compression="zstd") as writer:
+        with pq.ParquetWriter(output, self._stored, compression="zstd") as writer:
             waiting: list[pa.Table] = []
             for part in parts:
                 waiting.append(pq.read_table(part, partitioning=None))
@@ -178,6 +179,13 @@ class ParquetWriter:
                     waiting = []
             if waiting:
                 writer.write_table(pa.concat_tables(waiting))
+
+
+def as_parquet_has_it(schema: pa.Schema) -> pa.Schema:
+    """The schema that comes back: Parquet has fewer types, no seconds and no large dictionaries."""
+    stream = io.BytesIO()
+    pq.write_table(schema.empty_table(), stream)
+    return pq.read_schema(io.BytesIO(stream.getvalue()))
 
 
 class BedGraphWriter:

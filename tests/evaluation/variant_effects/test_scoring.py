@@ -167,10 +167,13 @@ def test_options_that_do_not_go_together_are_refused(options, message, model, fa
         score_variants(model, fasta, **options)
 
 
-def test_model_is_scored_in_evaluation_mode(fasta):
+def test_model_is_scored_in_evaluation_mode_and_trains_on(fasta):
     model = tiny_phylogpn().train()
+    modes = []
+    model.register_forward_pre_hook(lambda model, inputs: modes.append(model.training))
     score_variants(model, fasta, region="chr1:99-101")
-    assert not model.training
+    assert set(modes) == {False}
+    assert all(part.training for part in model.modules())
 
 
 def test_dtype_decides_the_type_of_the_scores(model_folder, fasta):

@@ -60,6 +60,59 @@ def test_types_of_parquet_are_kept(frame, run, tmp_path):
     assert found.field("index0").type == pa.int64()
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        pa.array(list("abcabc"), pa.large_string()).dictionary_encode(),  # a pandas categorical
+        pa.array(range(6), pa.timestamp("s")),
+        pa.array(range(6), pa.time32("s")),
+        pa.array([day * 86_400_000 for day in range(6)], pa.date64()),
+        pa.array(list("abcabc"), pa.string_view()),
+    ],
+    ids=lambda values: str(values.type),
+)
+def test_types_that_parquet_lacks_are_written_as_those_it_has(values, frame, run):
+    """Parts came back in other types than the whole was opened with, after all the scoring."""
+    table = pa.Table.from_pandas(frame, preserve_index=False).append_column("more", values)
+    output = run(table, "parquet", rows_per_part=4)
+    assert pq.read_table(output).column("more").to_pylist() == values.to_pylist()
+
+
+def test_categories_of_a_frame_are_kept(frame, run):
+    frame["gene"] = frame["gene"].astype("category")
+    found = pd.read_parquet(run(frame, "parquet", rows_per_part=4))
+    assert found["gene"].tolist() == frame["gene"].tolist()
+
+
+def test_a_type_that_parquet_cannot_hold_is_named_before_anything_is_scored(frame, run, tmp_path):
+    ends = pa.RunEndEncodedArray.from_arrays([6], ["a"])
+    table = pa.Table.from_pandas(frame, preserve_index=False).append_column("more", ends)
+    with pytest.raises(pa.ArrowNotImplementedError, match="run_end_encoded"):
+        run(table, "parquet")
+    assert not list(tmp_path.glob("*.parts"))
+
+
+@pytest.mark.parametrize("kind", ["memory", "parquet"])
+def test_views_are_read_with_several_alternatives_in_a_row(kind, frame, run, tmp_path):
+    """pyarrow cannot repeat the rows of a column of views."""
+    alts = [",".join(base for base in "ACGT" if base != ref) for ref in frame["ref"]]
+    frame = frame.assign(alt=alts)
+    texts = {name: frame[name].tolist() for name in ("chrom", "ref", "alt", "gene")}
+    table = pa.table(
+        {name: pa.array(values, pa.string_view()) for name, values in texts.items()}
+        | {"pos": frame["pos"].tolist(), "raw": pa.array([b"x", None] * 3, pa.binary_view())}
+    )
+    if kind == "parquet":
+        pq.write_table(table, tmp_path / "in.parquet")
+        table = tmp_path / "in.parquet"
+    found = run(table)
+    assert found["status"].tolist() == ["ok"] * 18
+    assert found["gene"].tolist() == [gene for gene in texts["gene"] for _ in range(3)]
+    assert found["raw"].tolist()[2:4] == [b"x", None]
+    again = pd.read_parquet(run(table, "parquet"))
+    assert again["alt"].tolist() == found["alt"].tolist()
+
+
 @pytest.mark.parametrize("make", [lambda frame: frame, pa.Table.from_pandas])
 def test_tables_in_memory_are_read(make, frame, run):
     found = run(make(frame))
