@@ -42,7 +42,7 @@ import yaml
 from ready_models import ReadyModel, Step, plan
 
 from hf_genomics.hub.batch import LIST_FILE
-from hf_genomics.hub.runs import FACTS, RESULTS
+from hf_genomics.hub.runs import FACTS
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -57,8 +57,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         for step in (step for model in chosen for step in model.steps):
             print(shlex.join(step.command))
         return
-    failed = [model.name for model in chosen if not train(model, data, output)]
-    write_list([model for model in models if is_done(model, output)], output, args.owner)
+    failed: list[str] = []
+    for model in chosen:
+        if model.after in failed:  # what lies there is not finished, or was made otherwise
+            print(f"{model.name}: has to wait for {model.after}", flush=True)
+        elif train(model, data, output):
+            continue
+        failed.append(model.name)
+    write_list(done_of(models, output), output, args.owner)
     if failed:
         sys.exit(f"Error: not finished: {', '.join(failed)}; see {output / 'logs'}")
 
@@ -107,9 +113,6 @@ def choose(models: list[ReadyModel], only: list[str]) -> list[ReadyModel]:
 
 def train(model: ReadyModel, data: Path, output: Path) -> bool:
     """Runs what is not done of a model; True if all of it is done in the end."""
-    if model.after and not (output / "runs" / model.after / RESULTS).is_file():
-        print(f"{model.name}: has to wait for {model.after}", flush=True)
-        return False
     if not all(finish(step, data, output) for step in model.steps):
         return False
     facts = {key: value for key, value in asdict(model.facts).items() if value}
@@ -124,14 +127,9 @@ def finish(step: Step, data: Path, output: Path) -> bool:
 
     What was made by another command, as of a trial, is not taken for it.
     """
-    label = step.makes.replace("/", "-").removesuffix(".json")
-    log, record = (output / "logs" / f"{label}{suffix}" for suffix in (".log", ".command"))
-    # Neither the interpreter nor where data and checkout lie makes it another run.
-    command = shlex.join(
-        [Path(word).name if Path(word).is_absolute() else word for word in step.command[1:]]
-    )
-    made = output / step.makes
-    if made.parent.is_dir() and record.is_file() and record.read_text() != command:
+    log, record = log_of(step, output), record_of(step, output)
+    command, made = recorded(step), output / step.makes
+    if made.parent.is_dir() and is_of_another(step, output):
         print(
             f"{made.parent} was made by another command:\n  {record.read_text()}\nand not by\n  "
             f"{command}\nRemove it, or pass another --output_dir.",
@@ -148,8 +146,41 @@ def finish(step: Step, data: Path, output: Path) -> bool:
     return made.is_file()
 
 
-def is_done(model: ReadyModel, output: Path) -> bool:
-    return all((output / step.makes).is_file() for step in model.steps)
+def log_of(step: Step, output: Path) -> Path:
+    label = step.makes.replace("/", "-").removesuffix(".json")
+    return output / "logs" / f"{label}.log"
+
+
+def record_of(step: Step, output: Path) -> Path:
+    """The file that keeps the command which a step was made by."""
+    return log_of(step, output).with_suffix(".command")
+
+
+def recorded(step: Step) -> str:
+    """The command as it is kept: neither the interpreter nor where data and checkout lie makes it
+    another run."""
+    return shlex.join(
+        [Path(word).name if Path(word).is_absolute() else word for word in step.command[1:]]
+    )
+
+
+def is_of_another(step: Step, output: Path) -> bool:
+    """Whether another command is on record; what has no record is taken for the step's."""
+    record = record_of(step, output)
+    return record.is_file() and record.read_text() != recorded(step)
+
+
+def done_of(models: list[ReadyModel], output: Path) -> list[ReadyModel]:
+    """The models whose steps are all done by their commands, and that which they came after too."""
+    done: dict[str, ReadyModel] = {}
+    for model in models:  # in the plan's order
+        steps = all(
+            (output / step.makes).is_file() and not is_of_another(step, output)
+            for step in model.steps
+        )
+        if steps and (model.after is None or model.after in done):
+            done[model.name] = model
+    return [*done.values()]
 
 
 def write_list(models: list[ReadyModel], output: Path, owner: str) -> None:

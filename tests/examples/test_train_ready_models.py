@@ -123,15 +123,16 @@ def pretend(scripts, monkeypatch):
     ran = []
 
     def run(command, *, cwd, **_):
-        (step,) = (
-            step
-            for model in scripts[1].plan(cwd.parent / "data")
+        (made,) = {
+            step.makes
+            for max_steps in (None, 4)
+            for model in scripts[1].plan(cwd.parent / "data", max_steps)
             for step in model.steps
             if step.command == command
-        )
-        (cwd / step.makes).parent.mkdir(parents=True, exist_ok=True)
-        (cwd / step.makes).write_text("{}")
-        ran.append(step.makes)
+        }
+        (cwd / made).parent.mkdir(parents=True, exist_ok=True)
+        (cwd / made).write_text("{}")
+        ran.append(made)
 
     monkeypatch.setattr(scripts[0].subprocess, "run", run)
     return ran
@@ -175,6 +176,28 @@ def test_a_trial_is_not_taken_for_the_real_thing(scripts, data, pretend, capsys)
     with pytest.raises(SystemExit, match="not finished: vqdna-quantizer"):
         main(arguments(data, "--only", "vqdna-quantizer", "--max_steps", "4"))
     assert "was made by another command" in capsys.readouterr().err
+
+
+def test_what_was_refused_is_neither_built_on_nor_listed(scripts, data, pretend, capsys):
+    main = scripts[0].main
+    main(arguments(data, "--only", "vqdna-quantizer", "--max_steps", "4"))
+    main(arguments(data, "--only", "hyperbolic"))
+    del pretend[:]
+    with pytest.raises(SystemExit, match="not finished: vqdna-quantizer, vqdna-language-model"):
+        main(arguments(data, "--only", "vqdna"))
+    assert "vqdna-language-model: has to wait for vqdna-quantizer" in capsys.readouterr().out
+    assert not pretend
+    main(arguments(data, "--only", "hyperbolic"))
+    names = [entry.repo_id for entry in read_entries(data.parent / "out")]
+    assert names == ["me/hcnn-mouse-2", "me/hcnn-prom-core-tata"]
+
+
+def test_a_model_is_not_listed_without_the_one_it_was_built_on(scripts, data, pretend):
+    scripts[0].main(arguments(data, "--only", "vqdna"))
+    record = data.parent / "out/logs/runs-vqdna-quantizer-all_results.command"
+    record.write_text(record.read_text() + " --max_steps 4")
+    scripts[0].main(arguments(data, "--only", "hcnn-mouse-2"))
+    assert [entry.repo_id for entry in read_entries(data.parent / "out")] == ["me/hcnn-mouse-2"]
 
 
 def test_a_step_that_fails_is_named_and_the_others_go_on(scripts, data, monkeypatch):
