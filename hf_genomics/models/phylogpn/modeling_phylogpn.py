@@ -20,6 +20,7 @@ from transformers.utils import ModelOutput, can_return_tuple
 # Transformers 5.6 takes along only the files that this one names itself: those that it does not use
 # (F401) are needed by those that it does.
 from .configuration_phylogpn import PhyloGPNConfig
+from .exponentials import one_or_more  # noqa: F401
 from .level_schedule import LevelSchedule  # noqa: F401
 from .modeling_base import PhyloGPNPreTrainedModel
 from .newick import parse_newick  # noqa: F401

@@ -57,7 +57,7 @@ def evaluate(
     states = leaf_states.reshape(-1, phylogeny.num_leaves)
     leaves = None if reference is None else reference.reshape(-1)
     value, derivative = rates.new_zeros(len(rates)), torch.zeros_like(rates)
-    for sites, dtype in _groups(rates, states, phylogeny, leaves):
+    for sites, dtype in _groups(rates, states, phylogeny, model, leaves):
         size = _chunk_sites(phylogeny, dtype, rates.device)
         for chunk in sites.split(size) if len(sites) else ():
             # (n, 4) -> (4, n) and (n, S) -> (S, n): sites lie next to each other.
@@ -82,7 +82,11 @@ def _chunk_sites(phylogeny: Phylogeny, dtype: torch.dtype, device: torch.device)
 
 
 def _groups(
-    rates: Tensor, states: Tensor, phylogeny: Phylogeny, reference: Tensor | None
+    rates: Tensor,
+    states: Tensor,
+    phylogeny: Phylogeny,
+    model: SubstitutionModel,
+    reference: Tensor | None,
 ) -> list[tuple[Tensor, torch.dtype]]:
     """Sites (N,) whose likelihood is not 1 anyway, and the precision to compute them in."""
     known = is_known(states)
@@ -95,7 +99,7 @@ def _groups(
     if rates.dtype == torch.float64 or max(map(len, phylogeny.children)) > MOST_FACTORS:
         return [(counted.nonzero()[:, 0], torch.float64)]
     shortest = math.log(max(min(phylogeny.lengths), MIN_BRANCH_LENGTH))
-    lowest = rates.amin(1)
+    lowest = rates.amin(1) + model.log_slowest
     fits = lowest - rates.logsumexp(1).clamp(min=-shortest) > FLOAT32_LOG_PROBABILITY
     return [
         ((counted & fits).nonzero()[:, 0], torch.float32),

@@ -6,17 +6,16 @@ exp(Q t), so the rates are in substitutions per unit of branch length. Bases are
 A, C, G, T. Legend: B branches, N sites, K coefficients of a branch.
 """
 
+import math
 from abc import ABC, abstractmethod
 from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
-Transition = Literal["exact", "sigmoid"]
+from .exponentials import one_or_more, rate_times, slow_transitions
 
-# exp(-exp(z)) is 0 in either precision long before this, and exp of it does not overflow.
-MAX_LOG_RATE_TIME = 10.0
-PURINES, PYRIMIDINES = [0, 2], [1, 3]
+Transition = Literal["exact", "sigmoid"]
 
 
 class SubstitutionModel(ABC):
@@ -31,6 +30,11 @@ class SubstitutionModel(ABC):
     def is_semigroup(self) -> bool:
         """Whether P(s) P(t) = P(s + t), so that two branches in a row are as good as one."""
         return True
+
+    @property
+    def log_slowest(self) -> float:
+        """Logarithm of the least factor, at most 1, that a base's rate has in the matrix Q."""
+        return 0.0
 
     def __repr__(self) -> str:
         values = ", ".join(f"{name}={value!r}" for name, value in sorted(vars(self).items()))
@@ -96,12 +100,6 @@ class SubstitutionModel(ABC):
             ]
         (result,) = torch.autograd.grad(outputs, log_rates, [gradient, gradient_pi])
         return result
-
-
-def rate_times(log_rate: Tensor, branch_lengths: Tensor) -> Tensor:
-    """`rate * t`: logarithm of rates (N,) and lengths (B,) to (B, N), without overflow."""
-    z = torch.log(branch_lengths)[:, None] + log_rate
-    return z.clamp(max=MAX_LOG_RATE_TIME).exp()
 
 
 class F81(SubstitutionModel):
@@ -202,9 +200,10 @@ class HKY85(SubstitutionModel):
     the totals of transitions and transversions, which is about half of it.
 
     With `u = exp(-S t)`, the group G of i (purines or pyrimidines), its probability `Pi_G` and
-    `v_G = exp(-S t (1 + Pi_G (kappa - 1)))`, P carries L to `l + u (l_G - l) + v_G (L(i) - l_G)`,
-    where l is the mean of L under pi, and l_G that under pi given G. The coefficients of a branch
-    are `1 - u, u - v_R, u - v_Y, v_R, v_Y`.
+    `v_G = exp(-S t (1 + Pi_G (kappa - 1)))`, P carries L to `(1 - u) l_H + c_G l_G + v_G L(i)`,
+    where `l_G` is the sum of pi L over the group, `l_H` that over the other one, and
+    `c_G = 1 - u + (u - v_G) / Pi_G`. The coefficients of a branch are `1 - u, c_R, c_Y, v_R, v_Y`,
+    all with full relative precision.
 
     Args:
         kappa: Positive.
@@ -215,30 +214,31 @@ class HKY85(SubstitutionModel):
             raise ValueError(f"kappa is {kappa}; it must be positive and finite.")
         self.kappa = float(kappa)
 
+    @property
+    def log_slowest(self) -> float:
+        return min(0.0, math.log(self.kappa))
+
     def log_stationary(self, log_rates: Tensor) -> Tensor:
         return log_rates.log_softmax(0)
 
     def coefficients(self, log_rates: Tensor, branch_lengths: Tensor) -> Tensor:
-        y = rate_times(log_rates.logsumexp(0), branch_lengths)
-        u = torch.exp(-y)
-        pi = log_rates.softmax(0)
-        groups = (PURINES, PYRIMIDINES)
-        v = [torch.exp(-y * (1 + (self.kappa - 1) * pi[group].sum(0))) for group in groups]
-        # u - v with full relative precision, of the larger one and of what it shrinks by: the
-        # exponential of a positive number would overflow where u is 0
-        x = [abs(self.kappa - 1) * pi[group].sum(0) * y for group in groups]
+        log_sum = log_rates.logsumexp(0)
+        redraw = one_or_more(rate_times(log_sum, branch_lengths))
+        # (4, N) -> (2, N), purines and pyrimidines
+        log_sums = log_rates.unflatten(0, (2, 2)).logsumexp(0)
         if self.kappa >= 1:
-            within = [-u * torch.expm1(-x_G) for x_G in x]
+            shares, y = (log_sums - log_sum).exp(), rate_times(log_sum, branch_lengths)[:, None]
+            x = (self.kappa - 1) * shares * y
+            within = redraw[:, None] + torch.exp(-y) * one_or_more(x) / shares
+            stay = torch.exp(-y - x)
         else:
-            within = [v_G * torch.expm1(-x_G) for v_G, x_G in zip(v, x, strict=True)]
-        return torch.stack([-torch.expm1(-y), *within, *v], 1)
+            within, stay = slow_transitions(log_sums, branch_lengths, self.kappa)
+        return torch.cat([redraw[:, None], within, stay], 1)
 
     def propagate(self, partials: Tensor, coefficients: Tensor, pi: Tensor) -> Tensor:
         redraw, within, stay = coefficients[:, :1], coefficients[:, 1:3], coefficients[:, 3:]
         # (B, 4, N) -> (B, 2, 2, N): A C / G T, so that dim 2 is the group, purine or pyrimidine.
         by_group = partials.unflatten(1, (2, 2))
-        pi_by_group = pi.unflatten(0, (2, 2))
-        group_mean = (by_group * (pi_by_group / pi_by_group.sum(0))).sum(1)
-        mean = (partials * pi).sum(1, keepdim=True)
-        shared = redraw * mean + within * group_mean
+        sums = (by_group * pi.unflatten(0, (2, 2))).sum(1)
+        shared = redraw * sums.flip(1) + within * sums
         return (shared[:, None] + stay[:, None] * by_group).flatten(1, 2)

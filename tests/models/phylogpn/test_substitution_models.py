@@ -2,6 +2,7 @@
 
 import math
 import pickle
+from decimal import Decimal, localcontext
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ from hf_genomics.models.phylogpn.substitution_models import (
 )
 from tests.references import phylogenetic_likelihood as reference
 
-MODELS = [F81(), F81("sigmoid"), JC69(), HKY85(0.3), HKY85(1.0), HKY85(5.0)]
+MODELS = [F81(), F81("sigmoid"), JC69(), HKY85(1e-6), HKY85(0.3), HKY85(1.0), HKY85(5.0)]
 EXACT = [model for model in MODELS if model.is_semigroup]
 EXPONENTIALS = {
     "f81": (F81(), reference.f81_by_matrix_exponential),
@@ -154,6 +155,61 @@ def test_float32_has_full_relative_precision(model, length):
     single = transition_matrices(model, log_rates, lengths)
     double = transition_matrices(model, log_rates.double(), lengths.double())
     torch.testing.assert_close(single.double(), double, rtol=2e-5, atol=0)
+
+
+def hky85_of_fifty_digits(log_rates, kappa, length):
+    """P(t) (4, 4) by the textbook's formula, in which differences of like numbers are taken."""
+    with localcontext(prec=50):
+        theta = [Decimal(w).exp() for w in log_rates.tolist()]
+        total, kappa, t = sum(theta), Decimal(kappa), Decimal(length)
+        u = (-total * t).exp()
+        rows = []
+        for i in range(4):
+            share = (theta[i % 2] + theta[i % 2 + 2]) / total
+            v = (-total * t * (1 + share * (kappa - 1))).exp()
+            rows.append(
+                [
+                    float(
+                        theta[j] / total * ((1 - u) + ((u - v) / share if (i - j) % 2 == 0 else 0))
+                        + (v if i == j else 0)
+                    )
+                    for j in range(4)
+                ]
+            )
+    return torch.tensor(rows, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("length", [1e-9, 1e-3, 0.2, 30.0])
+@pytest.mark.parametrize("kappa", [1e-8, 1e-4, 0.5, 3.0, 1e4])
+def test_rates_far_apart_keep_the_precision_of_hky85(kappa, length):
+    log_rates = 5 * torch.randn(200, 4, dtype=torch.float64)
+    log_rates[0] = torch.tensor([12.0, -12.0, 12.0, -12.0])  # either group next to alone
+    found = transition_matrices(HKY85(kappa), log_rates, torch.tensor([length]).double())[0]
+    lengths = torch.tensor([length]).double().tolist()
+    expected = torch.stack([hky85_of_fifty_digits(w, kappa, *lengths) for w in log_rates])
+    # what is below is a rate so high that its exponential is taken for 0
+    torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-300)
+
+
+@pytest.mark.parametrize("kappa", [1e-8, 1e-4, 1e-2, 0.3, 1.0, 1e4])
+def test_likelihoods_of_float32_are_as_good_for_any_kappa(kappa):
+    log_rates, leaves = 5 * torch.randn(4000, 4), torch.randint(0, 5, (4000, 5))
+    results = []
+    for dtype in (torch.float32, torch.float64):
+        w = log_rates.to(dtype).clone().requires_grad_()
+        value = log_likelihood(w, leaves, TREE, substitution_model=HKY85(kappa))
+        results.append((value, torch.autograd.grad(value.sum(), w)[0]))
+    torch.testing.assert_close(results[0], results[1], rtol=1e-6, atol=1e-4, check_dtype=False)
+
+
+def test_slow_transitions_do_not_underflow_in_float32():
+    """Two in one tree, each far less likely than a transversion over the same branch."""
+    tree = Phylogeny.from_newick("((A:1e-10,B:1e-10,C:1e-10):1e-10,D:1e-10,E:1e-10);")
+    log_rates, leaves = torch.full((1, 4), -12.0), torch.tensor([[2, 2, 0, 0, 0]])
+    model = HKY85(1e-8)
+    single = log_likelihood(log_rates, leaves, tree, substitution_model=model)
+    double = log_likelihood(log_rates.double(), leaves, tree, substitution_model=model)
+    torch.testing.assert_close(single.double(), double, rtol=1e-6, atol=0)
 
 
 @pytest.mark.parametrize("model", MODELS, ids=repr)
