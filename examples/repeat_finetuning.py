@@ -24,9 +24,10 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import pairwise, product
+from itertools import product
 from pathlib import Path
 
+from hf_genomics.evaluation.commands import options_of
 from hf_genomics.evaluation.predictions import PackedClasses, read_classes
 from hf_genomics.evaluation.results import command_line
 from hf_genomics.hub.runs import shorten_paths
@@ -224,18 +225,6 @@ def require_same_run(run: Run, dataset_name: str, root: Path, extra: list[str]) 
                 "is asked for; give the model another name, choose another --output_dir, or ask "
                 "for what was run."
             )
-
-
-def options_of(words: list[str]) -> dict[str, str]:
-    """The options of a command line by name, underscores for dashes; the last of each counts."""
-    found = {}
-    for word, after in pairwise([*words, "--"]):
-        if word.startswith("--"):
-            name, equals, value = word[2:].partition("=")
-            if not equals and not after.startswith("--"):
-                value = after
-            found[name.replace("-", "_")] = value
-    return found
 
 
 def same(name: str, found: str, asked: str) -> bool:

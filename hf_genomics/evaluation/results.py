@@ -10,12 +10,10 @@ import platform
 import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-TOKEN_OPTIONS = {"token", "hub_token", "push_to_hub_token"}
-HIDDEN = "<HIDDEN>"
+from .commands import without_tokens
 
 _PACKAGES = (
     "hf_genomics",
@@ -45,21 +43,6 @@ def package_versions() -> dict[str, str]:
 def command_line() -> str:
     """The command of this process, ready to be pasted into a shell but for its tokens."""
     return shlex.join(["python", *without_tokens(sys.argv)])
-
-
-def without_tokens(words: Sequence[str]) -> list[str]:
-    """The words of a command with `HIDDEN` for every token, for what is recorded is published."""
-    shown: list[str] = []
-    is_token = False
-    for word in words:
-        name, equals, _ = word.partition("=")
-        option = name[2:].replace("-", "_") if name.startswith("--") else ""
-        if is_token:
-            shown.append(HIDDEN)
-        else:
-            shown.append(f"{name}={HIDDEN}" if equals and option in TOKEN_OPTIONS else word)
-        is_token = not is_token and not equals and option in TOKEN_OPTIONS
-    return shown
 
 
 def source_commit() -> str | None:

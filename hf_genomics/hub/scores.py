@@ -7,17 +7,26 @@ far its scores are to be trusted.
 from __future__ import annotations
 
 import math
+import shlex
 import statistics
 from collections.abc import Sequence
 from typing import Any
 
 from scipy.stats import norm, t
 
+from hf_genomics.evaluation.commands import options_of
+
 from .errors import PublishingError
 
 SUMMARY = "results_summary.json"
 CONFIDENCE = 0.95
 SPLITS = ("test", "validation")
+# Options by which a run is no other one: its seed, where it is, and what it says on the way.
+NOT_COMPARED = {
+    *("seed", "data_seed", "output_dir", "overwrite_output_dir", "resume_from_checkpoint"),
+    *("disable_tqdm", "report_to", "run_name", "push_to_hub", "save_total_limit"),
+}
+NOT_COMPARED_FAMILIES = ("logging_", "log_", "hub_")
 METRIC_NAMES = {
     "matthews_correlation": "Matthews correlation",
     "f1_macro": "macro F1",
@@ -48,7 +57,8 @@ def summarize(runs: Sequence[dict[str, Any]], sources: Sequence[str]) -> dict[st
         `interval_of`.
 
     Raises:
-        PublishingError: the runs differ in more than the seed, or two have the same seed.
+        PublishingError: the runs differ in more than the seed, by their records or the options of
+            their commands, or two have the same seed.
     """
     _check_repeats(runs, sources)
     scores = {}
@@ -100,11 +110,54 @@ def _check_repeats(runs: Sequence[dict[str, Any]], sources: Sequence[str]) -> No
                 problems.append(
                     f"{source}: {key} is {run.get(key)}, of the published run {runs[0].get(key)}"
                 )
+        problems += [f"{source}: {problem}" for problem in _other_options(run, runs[0])]
     seeds = [run.get("seed") for run in runs]
     if len(set(seeds)) < len(seeds):
         problems.append(f"the seeds are {seeds}; give each run once")
     if problems:
         raise PublishingError("These runs are no repetitions with other seeds:", problems)
+
+
+def _other_options(run: dict[str, Any], published: dict[str, Any]) -> list[str]:
+    """What the commands of two runs differ in; nothing where one is not known."""
+    theirs, ours = _options(run), _options(published)
+    if theirs is None or ours is None:
+        return []
+    problems = []
+    for name in sorted(theirs.keys() | ours.keys()):
+        if name in NOT_COMPARED or name.startswith(NOT_COMPARED_FAMILIES):
+            continue
+        if any(name in (run.get(kept) or {}) for kept in ("model_arguments", "data_arguments")):
+            continue  # compared with defaults filled in
+        has, had = (
+            f"--{name} {options[name]}".rstrip() if name in options else f"no --{name}"
+            for options in (theirs, ours)
+        )
+        if name not in theirs or name not in ours or not _same(theirs[name], ours[name]):
+            problems.append(f"its command has {has}, that of the published run {had}")
+    return problems
+
+
+def _options(run: dict[str, Any]) -> dict[str, str] | None:
+    command = run.get("command")
+    if not isinstance(command, str):
+        return None  # of an older run
+    try:
+        return options_of(shlex.split(command))
+    except ValueError:
+        return None  # written or cut by hand
+
+
+def _same(value: str, other: str) -> bool:
+    """Whether two spellings are one value: 1e-3 and 0.001, --bf16 and --bf16 True."""
+    try:
+        return float(value) == float(other)
+    except ValueError:
+        value, other = (
+            text.capitalize() if text in ("true", "false") else text or "True"
+            for text in (value, other)
+        )
+        return value == other
 
 
 def primary_metric(summary: dict[str, Any]) -> str | None:

@@ -2,12 +2,10 @@
 
 import json
 import math
-import shlex
-import sys
 
 import pytest
 
-from hf_genomics.evaluation.results import command_line, package_versions, write_results
+from hf_genomics.evaluation.results import package_versions, write_results
 
 
 def test_results_are_strict_json(tmp_path):
@@ -30,22 +28,3 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
 def test_versions_name_what_a_result_depends_on():
     versions = package_versions()
     assert {"python", "torch", "transformers", "datasets"} <= versions.keys()
-
-
-@pytest.mark.parametrize(
-    ("given", "recorded"),
-    [
-        ("--hub_token odd --seed 1", "--hub_token '<HIDDEN>' --seed 1"),
-        ("--seed 1 --hub-token=odd", "--seed 1 '--hub-token=<HIDDEN>'"),
-        ("--token odd", "--token '<HIDDEN>'"),
-        ("--push_to_hub_token=odd", "'--push_to_hub_token=<HIDDEN>'"),
-        ("--hub_token --token --seed 1", "--hub_token '<HIDDEN>' --seed 1"),
-        ("--hub_token", "--hub_token"),
-        ("--token_padding same", "--token_padding same"),
-        ("--config_overrides token=same", "--config_overrides token=same"),
-        ("--source 'two words' token", "--source 'two words' token"),
-    ],
-)
-def test_the_recorded_command_has_all_words_but_tokens(monkeypatch, given, recorded):
-    monkeypatch.setattr(sys, "argv", ["finetune.py", *shlex.split(given)])
-    assert command_line() == f"python finetune.py {recorded}"

@@ -319,6 +319,54 @@ def test_repeats_have_to_be_repeats(run, tmp_path):
     refused(run, "the seeds are", repeats=[run])
     other = write_run(tmp_path / "other", 2, rows={"train": 1, "validation": 1, "test": 1})
     refused(run, "rows is", repeats=[other])
+    other = write_run(tmp_path / "faster", 2, command=f"{RESULTS['command']} --learning_rate 0.5")
+    refused(
+        run,
+        "seed_2.json: its command has --learning_rate 0.5, that of the published run no --learning",
+        repeats=[other],
+    )
+
+
+def summary_of(*commands):
+    runs = [
+        {"seed": seed, "test_loss": 1.0, "data_arguments": {"window": 5}, "command": command}
+        for seed, command in enumerate(commands)
+    ]
+    return summarize(runs, [f"run {seed}" for seed in range(len(runs))])
+
+
+@pytest.mark.parametrize(
+    ("published", "other", "difference"),
+    [
+        ("--learning_rate 1e-3", "--learning_rate 1e-4", "--learning_rate 1e-4, .*_rate 1e-3$"),
+        ("--num_train_epochs 3", "--num-train-epochs=5", "--num_train_epochs 5, .*_epochs 3$"),
+        ("--bf16", "", "no --bf16, that of the published run --bf16$"),
+        ("--seed 0", "--seed 1 --recipe paper", "--recipe paper, .* no --recipe"),
+    ],
+)
+def test_a_run_with_other_options_is_no_repetition(published, other, difference):
+    with pytest.raises(PublishingError, match=f"run 1: its command has {difference}"):
+        summary_of(f"python f.py {published}", f"python f.py {other}")
+
+
+@pytest.mark.parametrize(
+    ("published", "other"),
+    [
+        ("--seed 1 --output_dir runs/a", "--output_dir runs/b --seed 2 --data_seed 2"),
+        (
+            "",
+            "--resume_from_checkpoint --disable_tqdm true --logging_steps 5 --log_level info",
+        ),
+        ("", "--run_name b --report_to tensorboard --push_to_hub --hub_token '<HIDDEN>'"),
+        ("--learning_rate 1e-3 --bf16", "--bf16 True --learning-rate=0.001"),
+        ("--window 5", ""),  # the record of the arguments has it with its default
+        ("--seed 1", None),
+        ("--seed 1", "python f.py --config_overrides 'a"),
+        (7, "--learning_rate 1"),
+    ],
+)
+def test_seeds_places_and_spellings_are_no_other_options(published, other):
+    assert summary_of(published, other)["seeds"] == [0, 1]
 
 
 PHYLOGPN = REPOSITORY / "model_cards" / "phylogpn.md"
