@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,11 @@ from .checks import check_repository, files_of
 from .errors import PublishingError
 from .family_fields import is_classifier
 from .proof import auto_class_of, prove
-from .runs import CONFIG, RESULTS, STATE, Run, data_facts, read_json, read_run
+from .runs import CONFIG, RESULTS, STATE, Run, data_facts, read_config, read_run
 from .scores import SUMMARY, summarize
 from .scores_table import eval_results
+
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ def export_model(
         PublishingError: a file or fact is missing, the card cannot be filled, a secret or a local
             path would be published, or the folder does not load elsewhere as it does here.
     """
-    target = Path(target).absolute()
+    target = Path(target).resolve()  # a folder cannot take the place of a link to one
     check_target(target)
     run = read_run(run_folder)
     model, tokenizer = load(run)
@@ -102,23 +105,44 @@ def load(run: Run) -> tuple[Any, Any]:
     """The model of a run by this package's classes, and its tokenizer.
 
     Raises:
-        PublishingError: the model is of no family of this package, or weights are missing or left
-            over.
+        PublishingError: the model is of no family of this package, weights are missing or left
+            over, or a file of either is missing or cannot be read.
     """
     if run.config.get("model_type") not in {family.model_type for family in FAMILIES}:
         raise PublishingError(
             f"{run.folder} holds a model of type {run.config.get('model_type')!r}; this command "
             f"publishes {', '.join(family.model_type for family in FAMILIES)}."
         )
-    model, info = auto_class_of(run.config).from_pretrained(
-        run.folder, dtype="auto", output_loading_info=True
-    )
+    # Without its files, Transformers makes up a tokenizer.
+    missing = [name for name in TOKENIZER_FILES if not (run.folder / name).is_file()]
+    if missing:
+        raise PublishingError(
+            f"{run.folder} has no {' and no '.join(missing)}; copy the tokenizer that the model "
+            "was trained with into it, by tokenizer.save_pretrained."
+        )
+    auto_class = auto_class_of(run.config)
+    with _named(run.folder, "model", CONFIG, "*.safetensors"):
+        model, info = auto_class.from_pretrained(run.folder, dtype="auto", output_loading_info=True)
+    with _named(run.folder, "tokenizer", *TOKENIZER_FILES):
+        tokenizer = AutoTokenizer.from_pretrained(run.folder)
     problems = [
         f"{kind}: {', '.join(sorted(map(str, keys)))}" for kind, keys in info.items() if keys
     ]
     if problems:
         raise PublishingError(f"The weights in {run.folder} do not fit the model:", problems)
-    return model.eval(), AutoTokenizer.from_pretrained(run.folder)
+    return model.eval(), tokenizer
+
+
+@contextmanager
+def _named(folder: Path, what: str, *files: str) -> Iterator[None]:
+    """Says which files cannot be read, in place of whatever a library raises for damaged ones."""
+    try:
+        yield
+    except Exception as error:  # of safetensors, json, huggingface_hub, KeyError, ...
+        raise PublishingError(
+            f"The {what} in {folder} cannot be loaded from its {' and '.join(files)}; put those "
+            f"back that training wrote, or train again: {type(error).__name__}: {error}"
+        ) from error
 
 
 def write_card(
@@ -171,7 +195,7 @@ def template_of(run_folder: str | Path, templates: Path) -> Path:
     file = Path(run_folder) / CONFIG
     if not file.is_file():
         raise PublishingError(f"{run_folder} has no {CONFIG}, so it holds no model.")
-    config = read_json(file)
+    config = read_config(file.parent)
     name = str(config.get("model_type"))
     if is_classifier(config) and name != "hyperbolic_cnn":
         name = "sequence_classification"

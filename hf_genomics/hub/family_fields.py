@@ -12,6 +12,7 @@ from transformers import AutoConfig
 from .errors import PublishingError
 from .family_texts import PHYLOGPN_CITATION, PHYLOGPN_PAPER, VQDNA_CITATION, VQDNA_PAPER
 from .runs import LIKELIHOOD, RESULTS, read_json
+from .scores_table import number
 
 
 def hyperbolic_cnn(config: dict[str, Any], folder: Path) -> dict[str, str]:
@@ -136,12 +137,14 @@ def held_out(folder: Path) -> dict[str, str]:
     for name, value in results.items():
         measure = name.removeprefix("held_out_")
         if measure != name and not measure.endswith(("runtime", "per_second")):
-            rows.append(f"| {measure.replace('_', ' ')} | {value:.4g} |")
+            rows.append(f"| {measure.replace('_', ' ')} | {number(value, '.4g')} |")
     return {"held_out": ", ".join(names), "held_out_table": "\n".join(rows)}
 
 
 def is_classifier(config: dict[str, Any]) -> bool:
-    return any("ForSequenceClassification" in name for name in config.get("architectures") or [])
+    return any(
+        "ForSequenceClassification" in str(name) for name in config.get("architectures") or []
+    )
 
 
 def classifier(folder: Path) -> dict[str, str]:
@@ -151,9 +154,9 @@ def classifier(folder: Path) -> dict[str, str]:
     return {"lora": rank}
 
 
-def estimate(score: dict[str, float]) -> str:
+def estimate(score: dict[str, float | None]) -> str:
     """A value with its interval."""
-    return f"{score['value']:.4f} [{score['low']:.4f}, {score['high']:.4f}]"
+    return f"{number(score['value'])} [{number(score['low'])}, {number(score['high'])}]"
 
 
 def fields_of(config: dict[str, Any], folder: Path) -> dict[str, str]:

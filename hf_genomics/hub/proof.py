@@ -93,15 +93,15 @@ def auto_class_of(config: dict[str, Any]) -> Any:
     """The Auto class of Transformers that builds the class which a checkpoint was saved from.
 
     Raises:
-        PublishingError: `auto_map` of config.json does not name that class.
+        PublishingError: `auto_map` of config.json does not name that class, or under no Auto class.
     """
     saved_from = (config.get("architectures") or [None])[0]
     for auto, target in config.get("auto_map", {}).items():
-        if str(target).rpartition(".")[2] == saved_from:
+        if str(target).rpartition(".")[2] == saved_from and hasattr(transformers, auto):
             return getattr(transformers, auto)
     raise PublishingError(
-        f"config.json was saved from {saved_from}, which its auto_map does not name; save the "
-        "model again with save_pretrained of this package."
+        f"config.json was saved from {saved_from}, which its auto_map does not name under an Auto "
+        "class of Transformers; save the model again with save_pretrained of this package."
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,17 @@ CONFIG, RESULTS, STATE = "config.json", "all_results.json", "trainer_state.json"
 LIKELIHOOD = "likelihood.json"  # of examples/evaluate_phylogpn.py
 FACTS = "card.yaml"  # written by hand beside a run: what no file of the run says
 
+# Fields that are read as objects or lists here, with the form that a training writes them in.
+CONFIG_FORMS = {"model_type": str, "architectures": list, "auto_map": dict, "id2label": dict}
+OBJECTS = ("model_arguments", "data_arguments", "rows", "sites", "windows", "versions")
+RESULTS_FORMS = dict.fromkeys(OBJECTS, dict)
+
 # A path from the root, the home folder or a drive; not the inside of a URL or of a relative path.
 _LOCAL_PATH = re.compile(r"(?<![\w.:/\\~-])(?:~|[A-Za-z]:)?[/\\](?:[\w.@+~-]+[/\\])*([\w.@+~-]+)")
 HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+
+
+_FORM_NAMES: dict[type, str] = {str: "text", list: "a list", dict: "an object"}
 
 
 @dataclass(frozen=True)
@@ -64,7 +73,8 @@ def read_run(folder: str | Path) -> Run:
     """Reads the files of a run.
 
     Raises:
-        PublishingError: one is missing or unreadable; all that are missing are named.
+        PublishingError: one is missing, unreadable or of another form; all that are missing are
+            named.
     """
     folder = Path(folder)
     missing = [name for name in (CONFIG, RESULTS, STATE) if not (folder / name).is_file()]
@@ -76,8 +86,8 @@ def read_run(folder: str | Path) -> Run:
     facts = read_facts(folder / FACTS) if (folder / FACTS).is_file() else {}
     return Run(
         folder=folder,
-        config=read_json(folder / CONFIG),
-        results=shorten_paths(read_json(folder / RESULTS)),
+        config=read_config(folder),
+        results=shorten_paths(read_fields(folder / RESULTS, RESULTS_FORMS)),
         state=shorten_paths(read_json(folder / STATE)),
         facts=facts,
         evaluations={
@@ -86,6 +96,28 @@ def read_run(folder: str | Path) -> Run:
             if (folder / name).is_file()
         },
     )
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """`config.json`, whose fields have the forms that `save_pretrained` writes.
+
+    Raises:
+        PublishingError: one has not.
+    """
+    return read_fields(folder / CONFIG, CONFIG_FORMS)
+
+
+def read_fields(file: Path, forms: Mapping[str, type]) -> dict[str, Any]:
+    """An object of JSON whose fields, where they are there, have these types."""
+    content = read_json(file)
+    problems = [
+        f"{name} is {content[name]!r}, but {_FORM_NAMES[form]} is needed"
+        for name, form in forms.items()
+        if name in content and not isinstance(content[name], form)
+    ]
+    if problems:
+        raise PublishingError(f"{file} is damaged; correct it, or train again:", problems)
+    return content
 
 
 def read_facts(file: Path) -> dict[str, Any]:

@@ -40,9 +40,9 @@ def interval(score: dict[str, Any]) -> str:
     return f"{low} to {high}, {score['interval_of']}"
 
 
-def number(value: float | None) -> str:
+def number(value: float | None, form: str = ".4f") -> str:
     """Four decimals; a score that is not defined on these rows was written as null."""
-    return "not defined" if value is None else f"{value:.4f}"
+    return "not defined" if value is None else format(value, form)
 
 
 def model_index(

@@ -258,6 +258,74 @@ def test_model_of_another_family(run):
     refused(run, "type 'bert'")
 
 
+def change(file, **fields):
+    """Other values for fields of a JSON file."""
+    file.write_text(json.dumps(json.loads(file.read_text()) | fields))
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (
+            lambda run: (run / "model.safetensors").write_bytes(b"{}"),
+            r"model in .*run cannot be loaded from its config.json and \*.safetensors; put those",
+        ),
+        (lambda run: (run / "model.safetensors").unlink(), "model in .*no file named model.safe"),
+        (lambda run: change(run / "config.json", num_layers="x"), "num_layers(.|\n)*got str"),
+        (lambda run: change(run / "config.json", num_layers=0), "num_layers must be at least 1"),
+        (lambda run: change(run / "config.json", auto_map=None), "- auto_map is None, but an obj"),
+        (lambda run: change(run / "config.json", architectures=7), "architectures is 7, but a li"),
+        (lambda run: change(run / "config.json", architectures=[7]), "was saved from 7"),
+        (lambda run: change(run / "config.json", model_type=[1]), r"type is \[1\], but text is"),
+        (
+            lambda run: change(
+                run / "config.json",
+                auto_map={"AutoNothing": "a.HyperbolicCNNForSequenceClassification"},
+            ),
+            "does not name under an Auto class of Transformers",
+        ),
+        (
+            lambda run: change(run / "all_results.json", data_arguments=None),
+            "all_results.json is damaged; (.|\n)*- data_arguments is None, but an object is needed",
+        ),
+        (lambda run: change(run / "all_results.json", versions=7), "versions is 7, but an object"),
+        (
+            lambda run: (run / "tokenizer.json").write_text("{"),
+            "tokenizer in .*run cannot be loaded from its tokenizer.json and tokenizer_config.json",
+        ),
+        (lambda run: (run / "tokenizer.json").write_text("{}"), "put those back .* KeyError"),
+        (lambda run: (run / "tokenizer_config.json").write_text("[]"), "tokenizer in .*Attribute"),
+        (lambda run: (run / "tokenizer.json").unlink(), "has no tokenizer.json; copy the token"),
+        (
+            lambda run: [file.unlink() for file in run.glob("tokenizer*")],
+            r"run has no tokenizer.json and no tokenizer_config.json; .* tokenizer.save_pretrained",
+        ),
+    ],
+)
+def test_damaged_run(run, damage, message):
+    damage(run)
+    refused(run, message)
+
+
+def test_run_whose_card_has_no_template_since_it_is_damaged(run):
+    change(run / "config.json", architectures=[7])
+    assert template_of(run, CARDS) == TEMPLATE  # refused when it is loaded
+    change(run / "config.json", architectures=7)
+    with pytest.raises(PublishingError, match="architectures is 7"):
+        template_of(run, CARDS)
+
+
+def test_target_that_is_a_link_is_written_where_it_leads(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("hf_genomics.hub.export.prove", lambda *_: {})
+    (tmp_path / "large disk").mkdir()
+    link = tmp_path / "target"
+    link.symlink_to(tmp_path / "large disk", target_is_directory=True)
+    for _ in range(2):  # and over an earlier export
+        assert "README.md" in export(run, link).files
+        assert link.is_symlink()
+        assert (tmp_path / "large disk" / "README.md").is_file()
+
+
 def test_secret_in_the_command(run):
     command = "python finetune.py --hub_token hf_" + "a" * 34
     results = json.loads((run / "all_results.json").read_text())

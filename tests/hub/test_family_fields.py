@@ -1,9 +1,11 @@
-"""What the card of a hyperbolic CNN says of its network."""
+"""What a card says of its network, and of scores that are not defined."""
+
+import json
 
 import pytest
 
-from hf_genomics import HyperbolicCNNConfig, HyperbolicCNNForSequenceClassification
-from hf_genomics.hub.family_fields import hyperbolic_cnn
+from hf_genomics import HyperbolicCNNConfig, HyperbolicCNNForSequenceClassification, PhyloGPNConfig
+from hf_genomics.hub.family_fields import held_out, hyperbolic_cnn, phylogpn
 
 RESIDUAL = {
     **{"block": "residual", "batch_norm": "tangent", "head": "parts", "embedding_dim": None},
@@ -76,3 +78,25 @@ def fields_of(folder, **options):
 )
 def test_the_card_describes_the_network_that_was_trained(options, expected, tmp_path):
     assert fields_of(tmp_path, **options) == expected
+
+
+def test_a_held_out_score_that_is_not_defined_is_called_so(tmp_path):
+    results = {
+        **{"held_out_loss": None, "held_out_accuracy": 0.6875},
+        "data_arguments": {"held_out": ["chr1"]},
+    }
+    (tmp_path / "all_results.json").write_text(json.dumps(results))
+    rows = held_out(tmp_path)["held_out_table"].splitlines()
+    assert rows[2:] == ["| loss | not defined |", "| accuracy | 0.6875 |"]
+
+
+def test_an_interval_that_is_not_defined_is_called_so(tmp_path):
+    likelihood = {"value": -2.0, "low": None, "high": None}
+    evaluation = {
+        "rates": [{"rates": "one vector", "log_likelihood": likelihood, "lead": None}],
+        **{"num_blocks": 1, "training": {"train_loss": 1.5}},
+    }
+    (tmp_path / "likelihood.json").write_text(json.dumps(evaluation))
+    (tmp_path / "all_results.json").write_text(json.dumps({"train_loss": 1.5}))
+    table = phylogpn(PhyloGPNConfig().to_dict(), tmp_path)["likelihood_table"]
+    assert table.endswith("| one vector | -2.0000 [not defined, not defined] | its own |")
