@@ -38,7 +38,8 @@ NUM_RELOADED = 64  # test sequences whose logits are compared
 LOGIT_TOLERANCE = 1e-5  # float32 sums may be taken in another order in another process
 # Bases read in training, per model: about 100 seconds of the slower one on two CPU cores.
 TRAINING_BASES = 20_000_000
-RESULTS = "results.json"  # also marks a folder as made by this script
+RESULTS = "results.json"
+MARK = ".hf_genomics_demo"  # in the folders that this script has made, and may empty
 USER_ERROR = 2
 
 # Run with `python -I`: no PYTHONPATH and no current folder; None in sys.modules blocks the import
@@ -62,8 +63,9 @@ def main(command: Sequence[str] | None = None) -> None:
     args = parse_arguments(command)
     started = time.perf_counter()
     try:
-        prepare_output(args.output)
-        name, config, dataset = simulated_data(args) if args.data is None else real_data(args)
+        check_output(args.output, args.data)
+        load = simulated_data if args.data is None else real_data
+        name, config, dataset = load(args)  # empties the folder once there are data
     except (ValueError, OSError) as error:  # OSError: neither a folder nor on the Hub
         sys.exit(fail(str(error)))
     limits = training_limits(dataset, args.epochs)
@@ -98,22 +100,41 @@ def parse_arguments(command: Sequence[str] | None) -> argparse.Namespace:
     args = parser.parse_args(command)
     if args.config is not None and args.data is None:
         parser.error("--config needs --data")
-    args.output = args.output.absolute()
+    args.output = args.output.resolve()
     return args
 
 
+def check_output(folder: Path, data: str | None) -> None:
+    """What an earlier demo left may be replaced; anything else in the folder is an error.
+
+    Raises:
+        ValueError: it holds other files, or the data.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder} is a file, but a folder is needed; give another --output.")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / MARK).is_file():
+        raise ValueError(
+            f"{folder} was not made by this demo ({MARK} is missing), so it is left alone; give "
+            "another --output, or remove it."
+        )
+    if data is not None and Path(data).resolve().is_relative_to(folder):
+        raise ValueError(
+            f"--data {data} lies in {folder}, which is emptied before training; give another "
+            "--output."
+        )
+
+
 def prepare_output(folder: Path) -> None:
-    """Empties the folder of an earlier demo; anything else in it is an error."""
+    """Empties the folder of an earlier demo, which `check_output` has let pass, or makes it."""
     if folder.exists():
-        if not folder.is_dir() or (any(folder.iterdir()) and not (folder / RESULTS).exists()):
-            raise ValueError(f"{folder} was not made by this demo; give another --output.")
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
-    write_json(folder / RESULTS, {})
+    (folder / MARK).touch()
 
 
 def simulated_data(args: argparse.Namespace) -> tuple[str, str, DatasetDict]:
-    """Writes a benchmark and returns its folder, configuration and rows."""
+    """Writes a benchmark into the output folder, which is emptied before, and returns where it is,
+    its configuration and its rows."""
     simulation = simulate(
         SimulationParameters(
             condition=Condition.CLADE,
@@ -129,15 +150,18 @@ def simulated_data(args: argparse.Namespace) -> tuple[str, str, DatasetDict]:
             split=SplitRule.SUBTREE,
         )
     )
+    prepare_output(args.output)
     folder = write_dataset(simulation.dataset, args.output / "data", simulation.facts)
     print(f"Simulated: the label is {simulation.facts.label_meaning}.")
     return str(folder), simulation.facts.config_name, simulation.dataset
 
 
 def real_data(args: argparse.Namespace) -> tuple[str, str | None, DatasetDict]:
-    """The data that the arguments name, with the three splits that the demo needs."""
+    """The data that the arguments name, with the three splits that the demo needs; the output
+    folder is emptied once they are there."""
     dataset = load_sequence_dataset(args.data, args.config)
     require_splits(dataset, "train", "validation", "test")
+    prepare_output(args.output)
     return args.data, args.config, dataset
 
 

@@ -102,17 +102,37 @@ def test_configuration_without_data_is_refused(message_of):
     assert "--config needs --data" in message_of("--config", "prom_core_tata")
 
 
-def test_foreign_folder_is_left_alone(message_of, tmp_path):
-    (tmp_path / "thesis.txt").write_text("mine")
-    assert "was not made by this demo" in message_of("--output", str(tmp_path))
-    assert (tmp_path / "thesis.txt").read_text() == "mine"
+@pytest.mark.parametrize("name", ["thesis.txt", "results.json"])
+def test_foreign_folder_is_left_alone(message_of, tmp_path, name):
+    (tmp_path / name).write_text("mine")
+    message = message_of("--output", str(tmp_path))
+    assert "was not made by this demo (.hf_genomics_demo is missing)" in message
+    assert (tmp_path / name).read_text() == "mine"
 
 
 def test_earlier_demo_is_replaced(tmp_path):
     demo.prepare_output(tmp_path / "demo")
     (tmp_path / "demo" / "old.txt").write_text("old")
+    demo.check_output(tmp_path / "demo", None)
     demo.prepare_output(tmp_path / "demo")
-    assert [file.name for file in (tmp_path / "demo").iterdir()] == ["results.json"]
+    assert [file.name for file in (tmp_path / "demo").iterdir()] == [demo.MARK]
+
+
+def test_earlier_demo_is_kept_until_there_are_data(message_of, tmp_path):
+    demo.prepare_output(tmp_path / "demo")
+    (tmp_path / "demo" / "results.json").write_text("{}")
+    assert "no/such/gue" in message_of("--data", "no/such/gue", "--output", str(tmp_path / "demo"))
+    message_of("--num-train", "-1", "--output", str(tmp_path / "demo"))
+    assert (tmp_path / "demo" / "results.json").is_file()
+
+
+def test_data_in_the_folder_to_be_emptied_are_left_alone(message_of, tmp_path):
+    demo.prepare_output(tmp_path / "demo")
+    (tmp_path / "demo" / "data").mkdir()
+    data = str(tmp_path / "demo" / "data")
+    message = message_of("--data", data, "--output", str(tmp_path / "demo"))
+    assert f"--data {data} lies in {tmp_path / 'demo'}, which is emptied" in message
+    assert Path(data).is_dir()
 
 
 def test_small_data_is_trained_for_the_whole_recipe():
