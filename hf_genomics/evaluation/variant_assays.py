@@ -22,6 +22,8 @@ from hf_genomics.evaluation.zero_shot import MeasuredEffects
 MIN_BARCODES = 10  # as Kircher et al. filter
 MPRA_P_VALUE = 1e-5  # as Kircher et al. call a variant active
 
+_UNKNOWN = ("", "NA", "nan", None)
+_PLACE = "place"  # in a row that was read: which one it is, for messages
 _CODING_CHANGE = re.compile(r"c\.(\d+)[ACGT]>[ACGT]$")
 
 
@@ -62,13 +64,20 @@ def read_brca1(table: str | Path, record: str) -> VariantAssay:
             is on the other.
 
     Raises:
-        ValueError: A column is missing.
+        ValueError: A column is missing, a row is no substitution of one base, or holds text where a
+            number is needed.
     """
     rows = _rows(
         table,
         ["index0", "ref", "alt", "transcript_variant", "consequence", "function_score"]
         + ["func_class", "phylop_mammalian", "cadd"],
     )
+    for row in rows:
+        if not _is_substitution(row):
+            raise ValueError(
+                f"{row[_PLACE]} has ref {row['ref']!r} and alt {row['alt']!r}, but one base of A, "
+                "C, G, T in place of another is needed; leave other variants out of the table."
+            )
     classes = {"LOF": 1.0, "FUNC": 0.0}
     codons = (_CODING_CHANGE.match(row["transcript_variant"]) for row in rows)
     return VariantAssay(
@@ -95,22 +104,26 @@ def read_mpra(table: str | Path) -> VariantAssay:
 
     Args:
         table: CSV with the columns `element, index0, ref, alt, barcodes, log2_effect, p_value`.
-            Deletions and variants with fewer than `MIN_BARCODES` barcodes are left out.
+            Left out are rows that are no substitution of one base, as deletions, and those with
+            fewer than `MIN_BARCODES` barcodes or an unknown number. A variant without a p-value is
+            neither damaging nor not: NaN.
 
     Raises:
-        ValueError: A column is missing.
+        ValueError: A column is missing, or a row holds text where a number is needed.
     """
     rows = _rows(table, ["element", "index0", "ref", "alt", "barcodes", "log2_effect", "p_value"])
     rows = [
         row
         for row in rows
-        if {row["ref"], row["alt"]} <= set("ACGT") and float(row["barcodes"]) >= MIN_BARCODES
+        # an unknown number is NaN, and less
+        if _is_substitution(row) and _number(row, "barcodes") >= MIN_BARCODES
     ]
+    p_values = _numbers(rows, "p_value")
     return VariantAssay(
         record=tuple(row["element"] for row in rows),
         **_alleles(rows),
         effects=MeasuredEffects(
-            damaging=(_numbers(rows, "p_value") < MPRA_P_VALUE).astype(np.float64),
+            damaging=np.where(np.isnan(p_values), np.nan, p_values < MPRA_P_VALUE),
             effect=np.abs(_numbers(rows, "log2_effect")),
             kind=np.array([row["element"] for row in rows]),
         ),
@@ -136,23 +149,54 @@ def _rows(table: str | Path, columns: Sequence[str]) -> list[dict[str, str]]:
         raise ValueError(
             f"{table} has no column {', '.join(missing)}; its columns are {', '.join(present)}."
         )
-    return [
-        dict(zip(columns, values, strict=True))
+    values = (
+        of_row
         for batch in read_batches(table, 10_000)
-        for values in zip(*(batch[name] for name in columns), strict=True)
+        for of_row in zip(*(batch[name] for name in columns), strict=True)
+    )
+    return [
+        {**dict(zip(columns, of_row, strict=True)), _PLACE: f"Row {number} (from 0) of {table}"}
+        for number, of_row in enumerate(values)
     ]
+
+
+def _is_substitution(row: Mapping[str, str]) -> bool:
+    return {row["ref"], row["alt"]} <= set("ACGT") and row["ref"] != row["alt"]
 
 
 def _alleles(rows: Sequence[Mapping[str, str]]) -> dict[str, Any]:
     return {
-        "position": np.array([int(row["index0"]) for row in rows], np.int64),
+        "position": np.array([_position(row) for row in rows], np.int64),
         "reference": "".join(row["ref"] for row in rows),
         "alternative": "".join(row["alt"] for row in rows),
     }
 
 
+def _position(row: Mapping[str, str]) -> int:
+    try:
+        position = int(row["index0"])
+    except (TypeError, ValueError):
+        position = -1
+    if position < 0:
+        raise ValueError(
+            f"{row[_PLACE]} has {row['index0']!r} in its column index0; write the position in the "
+            "FASTA record, 0 for the first base."
+        )
+    return position
+
+
 def _numbers(rows: Sequence[Mapping[str, str]], column: str) -> NDArray[np.float64]:
     """A column as numbers, NaN where it is empty or says NA."""
-    return np.array(
-        [np.nan if row[column] in ("", "NA", "nan") else float(row[column]) for row in rows]
-    )
+    return np.array([_number(row, column) for row in rows], np.float64)
+
+
+def _number(row: Mapping[str, str], column: str) -> float:
+    if row[column] in _UNKNOWN:
+        return np.nan
+    try:
+        return float(row[column])
+    except ValueError:
+        raise ValueError(
+            f"{row[_PLACE]} has {row[column]!r} in its column {column}; write a number, or NA "
+            "where it is not known."
+        ) from None

@@ -79,6 +79,70 @@ def test_mpra_keeps_measured_substitutions(tmp_path):
     assert read.effects.effect.tolist() == [0.5, 0.25]
 
 
+@pytest.mark.parametrize("unknown", ["", "NA"])
+def test_a_variant_without_p_value_is_neither_damaging_nor_not(tmp_path, unknown):
+    (tmp_path / "t.csv").write_text(MPRA.replace("1e-9", unknown))
+    read = read_mpra(tmp_path / "t.csv")
+    np.testing.assert_equal(read.effects.damaging, [np.nan, 0])
+    assert len(read) == 2
+
+
+@pytest.mark.parametrize("unknown", ["", "NA"])
+def test_a_variant_of_unknown_barcodes_is_left_out(tmp_path, unknown):
+    (tmp_path / "t.csv").write_text(MPRA.replace("146", unknown))
+    assert read_mpra(tmp_path / "t.csv").record == ("E2",)
+
+
+@pytest.mark.parametrize(("ref", "alt"), [("A", "AG"), ("AG", "A"), ("A", "A"), ("N", "A")])
+def test_rows_of_the_mpra_that_are_no_substitution_are_left_out(tmp_path, ref, alt):
+    (tmp_path / "t.csv").write_text(MPRA.replace("0,C,A,146", f"0,{ref},{alt},146"))
+    read = read_mpra(tmp_path / "t.csv")
+    assert (read.record, read.reference, read.alternative) == (("E2",), "G", "T")
+
+
+@pytest.mark.parametrize(
+    ("ref", "alt"), [("AG", "C"), ("A", ""), ("A", "A"), ("a", "C"), ("A", "N"), ("", "CC")]
+)
+def test_rows_of_brca1_that_are_no_substitution_are_refused(tmp_path, ref, alt):
+    """Later variants would have the bases of their neighbours."""
+    (tmp_path / "t.csv").write_text(BRCA1.replace("101,A,C", f"101,{ref},{alt}"))
+    with pytest.raises(
+        ValueError, match=rf"Row 1 \(from 0\) of .* ref '{ref}' and alt '{alt}', but"
+    ):
+        read_brca1(tmp_path / "t.csv", "chr17")
+
+
+@pytest.mark.parametrize(
+    ("read", "table", "message"),
+    [
+        (
+            lambda table: read_mpra(table),
+            MPRA.replace("146", "many"),
+            r"Row 0 \(from 0\) of .*t.csv has 'many' in its column barcodes; write a number, or NA",
+        ),
+        (
+            lambda table: read_mpra(table),
+            MPRA.replace("E2,2,1,7", "E2,2,1,x"),
+            r"Row 3 \(from 0\) of .*t.csv has 'x' in its column index0; write the position",
+        ),
+        (
+            lambda table: read_brca1(table, "chr17"),
+            BRCA1.replace("6.0,3", "6.0,-3"),
+            r"Row 0 \(from 0\) of .*t.csv has '-3' in its column index0",
+        ),
+        (
+            lambda table: read_brca1(table, "chr17"),
+            BRCA1.replace("-2.1", "low"),
+            r"Row 1 \(from 0\) of .*t.csv has 'low' in its column function_score",
+        ),
+    ],
+)
+def test_text_in_place_of_a_number_is_named_with_its_row(tmp_path, read, table, message):
+    (tmp_path / "t.csv").write_text(table)
+    with pytest.raises(ValueError, match=message):
+        read(tmp_path / "t.csv")
+
+
 def test_a_missing_column_is_named(tmp_path):
     (tmp_path / "t.csv").write_text("element,ref\nE1,A\n")
     with pytest.raises(ValueError, match="no column index0, alt, barcodes"):
