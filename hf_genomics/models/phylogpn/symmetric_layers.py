@@ -80,13 +80,6 @@ class SymmetricConv1d(nn.Module):
         s, a = fold_taps(s, a, kernel_size=self.kernel_size, dilation=self.dilation)
         return self.symmetric(s), self.antisymmetric(a)
 
-    def is_plain(self) -> bool:
-        """Whether the weights alone say what this does: no adapter, quantizer or hook is on it."""
-        return all(
-            type(half) is HalfConv1d and not half._forward_hooks and not half._forward_pre_hooks
-            for half in (self.symmetric, self.antisymmetric)
-        )
-
 
 class SymmetricNorm(nn.Module):
     """Layer norm, or group norm of one group, of features in the symmetric basis.
@@ -154,9 +147,10 @@ def norm_gelu_conv(
     """`conv(gelu(norm(x)))`, the step that the network repeats.
 
     In eager mode it is one function that keeps only its input for the backward pass; compilers and
-    exporters get the operations one by one, and fuse them themselves.
+    exporters get the operations one by one, and fuse them themselves; so do modules whose calls
+    someone relies on.
     """
-    if torch.compiler.is_compiling() or norm.over_positions or not conv.is_plain():
+    if torch.compiler.is_compiling() or not are_plain(norm, conv) or norm.over_positions:
         return conv(*gelu(norm(s, a, mask)))
     device, dtype = s.device.type, conv.symmetric.weight.dtype
     weight, bias = norm.affine()
@@ -168,6 +162,29 @@ def norm_gelu_conv(
         # products in autocast's dtype, norms in the dtype of their scale
         norms, dtype = (weight.float(), bias.float()), torch.get_autocast_dtype(device)
         return NormGeluConv.apply(s, a, *norms, *parameters, *options, dtype)
+
+
+def are_plain(norm: nn.Module, conv: nn.Module) -> bool:
+    """Whether nobody notices that a norm and a convolution, with its halves, are not called."""
+    return (
+        is_plain(norm, SymmetricNorm)
+        and is_plain(conv, SymmetricConv1d)
+        and is_plain(conv.symmetric, HalfConv1d)
+        and is_plain(conv.antisymmetric, HalfConv1d)
+    )
+
+
+def is_plain(module: nn.Module, kind: type[nn.Module]) -> bool:
+    """Whether a module is of this very kind, without an adapter, a quantizer or a hook on it."""
+    if type(module) is not kind or (
+        module._forward_hooks
+        or module._forward_pre_hooks
+        or module._backward_hooks
+        or module._backward_pre_hooks
+    ):
+        return False
+    # accelerate, which fetches weights at a call, puts a function of its own in place of the method
+    return getattr(module.forward, "__func__", None) is kind.forward
 
 
 class StrandInvariantLinear(nn.Linear):

@@ -190,12 +190,46 @@ def test_a_replaced_layer_is_called():
     torch.testing.assert_close(after[1], 2 * before[1])
 
 
-def test_a_hook_is_called():
-    norm, conv = layers()
+@pytest.mark.parametrize("place", ["norm", "conv", "conv.symmetric", "conv.antisymmetric"])
+@pytest.mark.parametrize(
+    "kind", ["forward_hook", "forward_pre_hook", "full_backward_hook", "full_backward_pre_hook"]
+)
+def test_a_hook_is_called(place, kind):
+    both = nn.ModuleDict(dict(zip(("norm", "conv"), layers(), strict=True)))
+    inputs = features(1, 5, 4)
+    plain = norm_gelu_conv(both.norm, both.conv, *inputs)
     seen = []
-    conv.symmetric.register_forward_hook(lambda *_: seen.append(1))
-    norm_gelu_conv(norm, conv, *features(1, 5, 4))
+    handle = getattr(both.get_submodule(place), f"register_{kind}")(lambda *_: seen.append(1))
+    y = norm_gelu_conv(both.norm, both.conv, *inputs)
+    (y[0] + y[1]).sum().backward()
     assert seen == [1]
+    torch.testing.assert_close(y, plain)
+    handle.remove()
+    again = norm_gelu_conv(both.norm, both.conv, *inputs)
+    assert type(again[0].grad_fn).__name__ == "NormGeluConvBackward"
+
+
+@pytest.mark.parametrize("place", ["norm", "conv", "conv.symmetric", "conv.antisymmetric"])
+def test_a_forward_in_place_of_the_method_is_called(place):
+    """As accelerate's hooks are, which fetch the weights."""
+    both = nn.ModuleDict(dict(zip(("norm", "conv"), layers(), strict=True)))
+    module = both.get_submodule(place)
+    seen, forward = [], module.forward
+    module.forward = lambda *inputs: seen.append(1) or forward(*inputs)
+    norm_gelu_conv(both.norm, both.conv, *features(1, 5, 4))
+    assert seen == [1]
+    module.forward = forward
+    y = norm_gelu_conv(both.norm, both.conv, *features(1, 5, 4))
+    assert type(y[0].grad_fn).__name__ == "NormGeluConvBackward"
+
+
+def test_a_wrapped_norm_is_called():
+    norm, conv = layers()
+    inputs = features(1, 5, 4)
+    wrapped = nn.Sequential()
+    wrapped.forward = lambda s, a, mask: 2 * norm(s, a, mask)
+    expected = conv(*gelu(2 * norm(*inputs)))
+    torch.testing.assert_close(norm_gelu_conv(wrapped, conv, *inputs), expected)
 
 
 def test_the_layers_use_the_function_in_eager_mode():
