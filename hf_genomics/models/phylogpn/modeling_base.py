@@ -145,7 +145,9 @@ class PhyloGPNPreTrainedModel(PreTrainedModel):
                 name among `kwargs` (`repo_id` is the folder's name by default).
             original_format: write `config.json` and `model.safetensors` as songlab's code reads
                 them, without code: the names of the generation with the model's norm, and whole
-                tensors, which take twice the room.
+                tensors, which take twice the room. It has no place for the tree, the options of
+                the loss and `token_padding`, which are given again when it is loaded (their code
+                leaves padding to its caller); other options that change outputs are refused.
             kwargs: further options of the base class, such as `max_shard_size`.
 
         Raises:
@@ -195,6 +197,13 @@ class PhyloGPNPreTrainedModel(PreTrainedModel):
                 f"the original format has no place for a {type(self).__name__}; save a "
                 f"PhyloGPNForMaskedLM or PhyloGPNModel in it."
             )
+        for field, implied in ORIGINAL_OPTIONS.items():
+            value = getattr(self.config, field)
+            if value != implied:
+                raise ValueError(
+                    f"the original format has no place for {field}={value!r}: what reads it takes "
+                    f"{implied!r}, and may give other outputs; save without original_format."
+                )
         state = {name.removeprefix("model."): tensor for name, tensor in state_dict.items()}
         theirs = to_original(
             state,
@@ -249,6 +258,11 @@ def adopt(state: dict[str, Tensor], config: PhyloGPNConfig) -> dict[str, Tensor]
     return ours
 
 
+# What songlab's code computes with, whatever its configuration says.
+ORIGINAL_OPTIONS = {
+    "layer_norm_eps": 1e-5,  # PyTorch's default of either norm
+    "reverse_complement": None,
+}
 ORIGINAL_FIELDS = ("outer_dim", "inner_dim", "stack_size", "num_stacks", "kernel_size")
 DOWNLOAD_OPTIONS = (
     "cache_dir",

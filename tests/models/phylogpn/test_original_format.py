@@ -17,6 +17,7 @@ from hf_genomics import (
     PhyloGPNModel,
 )
 from hf_genomics.models.phylogpn.convert_phylogpn_checkpoint import convert_state_dict, main
+from hf_genomics.models.phylogpn.modeling_base import ORIGINAL_OPTIONS
 from hf_genomics.models.phylogpn.original_format import generation
 from tests.models.phylogpn.tiny import random_ids, tiny_model
 from tests.references.phylogpn_original import OriginalPhyloGPN, randomize_
@@ -306,6 +307,36 @@ def test_the_original_format_holds_no_classifier_and_takes_no_options(tmp_path):
     with pytest.raises(ValueError, match=r"no further options, but .*\['max_shard_size'\]"):
         tiny_model().save_pretrained(tmp_path, original_format=True, max_shard_size="1KB")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("layer_norm_eps", 0.1), ("reverse_complement", "average")],
+)
+def test_the_original_format_holds_no_option_that_changes_outputs(field, value, tmp_path):
+    model = tiny_model(tie_norm_symmetry=False, **{field: value})
+    with pytest.raises(ValueError, match=f"no place for {field}={value!r}: .* takes .*; save with"):
+        model.save_pretrained(tmp_path, original_format=True)
+    assert not list(tmp_path.iterdir())
+
+
+def test_token_padding_is_given_again_when_the_original_format_is_loaded(tmp_path):
+    """Their code leaves padding to its caller, so the folder is as good as any."""
+    model = tiny_model(token_padding="same").eval()
+    model.save_pretrained(tmp_path, original_format=True)
+    ids = random_ids(30)
+    assert PhyloGPNForMaskedLM.from_pretrained(tmp_path)(ids).logits.shape == (1, 14, 4)
+    again = PhyloGPNForMaskedLM.from_pretrained(tmp_path, token_padding="same")
+    torch.testing.assert_close(again(ids).logits, model(ids).logits, **TO_9_DIGITS)
+
+
+@norms
+def test_what_the_original_code_computes_with_are_our_defaults(norm):
+    original = OriginalPhyloGPN(norm, outer_dim=4, inner_dim=4)
+    eps = {module.eps for module in original.modules() if hasattr(module, "eps")}
+    assert eps == {ORIGINAL_OPTIONS["layer_norm_eps"]}
+    defaults = PhyloGPNConfig().to_dict()
+    assert {field: defaults[field] for field in ORIGINAL_OPTIONS} == ORIGINAL_OPTIONS
 
 
 def test_the_old_checkpoint_file_is_converted_by_a_command(tmp_path, monkeypatch, capsys):
