@@ -24,10 +24,11 @@ from transformers.utils import can_return_tuple
 
 from .configuration_hyperbolic_cnn import HyperbolicCNNConfig
 from .euclidean_layers import EuclideanBatchNorm, EuclideanConv1d, EuclideanLinear
+from .input_checks import NUM_BASES, check_ids, check_inputs
 from .lorentz import add_time, change_curvature_scale, squared_norm
 from .lorentz_batch_norm import LorentzBatchNorm
 from .lorentz_layers import LorentzConv1d, LorentzLinear, LorentzMLR
-from .modeling_blocks import NUM_BASES, HyperbolicCNNBlock, HyperbolicCNNResidualBlock
+from .modeling_blocks import HyperbolicCNNBlock, HyperbolicCNNResidualBlock
 from .pooling import HyperbolicCNNPooler
 from .remote_code import code_files, save_complete
 
@@ -273,7 +274,8 @@ class HyperbolicCNNModel(HyperbolicCNNPreTrainedModel):
         """Embeds sequences.
 
         Args:
-            input_ids: token ids `(B, L)`: 0 to 4 are A, C, G, T, N; other ids stand at the origin.
+            input_ids: token ids `(B, L)` of any integer dtype: 0 to 4 are A, C, G, T, N; other ids
+                stand at the origin.
             attention_mask: `(B, L)`, 1 for a base and 0 for padding; by default every position
                 counts whose id is not `config.pad_token_id`. `head="flatten"` reads positions from
                 the first column on, so it needs padding on the right.
@@ -290,9 +292,10 @@ class HyperbolicCNNModel(HyperbolicCNNPreTrainedModel):
             `pooler_output` is of both.
 
         Raises:
-            ValueError: neither or both inputs given, wrong or empty shapes, an id outside the
-                vocabulary (checked on the CPU outside compiled code), or with `head="flatten"`
-                more than `config.max_length` positions or padding on the left.
+            ValueError: neither or both inputs given, no tensors, wrong or empty shapes, ids that
+                are no integers, an id outside the vocabulary (checked on the CPU outside compiled
+                code), or with `head="flatten"` more than `config.max_length` positions or padding
+                on the left.
         """
         if output_hidden_states is None:
             output_hidden_states = self.config.output_hidden_states
@@ -352,16 +355,7 @@ class HyperbolicCNNModel(HyperbolicCNNPreTrainedModel):
         inputs_embeds: Tensor | None,
     ) -> tuple[Tensor, Tensor | None]:
         """One-hot features `(B, 5, L)`, 0 at padding, and the mask `(B, 1, L)`, or `None`."""
-        given = inputs_embeds if input_ids is None else input_ids
-        if given is None or (input_ids is not None and inputs_embeds is not None):
-            raise ValueError("pass either input_ids (B, L) or inputs_embeds (B, L, 5), not both.")
-        if given.dim() != (2 if input_ids is not None else 3) or (
-            inputs_embeds is not None and given.shape[2] != NUM_BASES
-        ):
-            raise ValueError(
-                f"input_ids must be (B, L) and inputs_embeds (B, L, {NUM_BASES}), got "
-                f"{tuple(given.shape)}."
-            )
+        given = check_inputs(input_ids, attention_mask, inputs_embeds)
         if not given.shape[0] or not given.shape[1]:
             raise ValueError(
                 f"the input has the shape {tuple(given.shape)}; give at least one sequence (B) of "
@@ -374,20 +368,16 @@ class HyperbolicCNNModel(HyperbolicCNNPreTrainedModel):
                 f"(tokenizer(..., truncation=True, max_length={self.config.max_length})), or build "
                 f"a model with a larger max_length or with head='centroid'."
             )
-        if attention_mask is not None and attention_mask.shape != given.shape[:2]:
-            raise ValueError(
-                f"attention_mask must have the shape {tuple(given.shape[:2])} of the input, got "
-                f"{tuple(attention_mask.shape)}."
-            )
         dtype = geometry_dtype(self.dtype)
         if input_ids is not None:
-            self._check_ids(input_ids)
+            input_ids = input_ids.long()
+            check_ids(input_ids, self.config.vocab_size)
             bases = torch.arange(NUM_BASES, device=given.device)
             x = (input_ids[:, None] == bases[:, None]).to(dtype)
             if attention_mask is None and self.config.pad_token_id is not None:
                 attention_mask = input_ids != self.config.pad_token_id
         else:
-            x = inputs_embeds.to(dtype).transpose(1, 2)  # (B, L, 5) -> (B, 5, L)
+            x = given.to(dtype).transpose(1, 2)  # (B, L, 5) -> (B, 5, L)
         if attention_mask is None:
             return x, None
         mask = attention_mask.to(dtype)[:, None]
@@ -403,16 +393,6 @@ class HyperbolicCNNModel(HyperbolicCNNPreTrainedModel):
             raise ValueError(
                 "head='flatten' reads positions from the first column on, but a sequence is padded "
                 "on the left; pad on the right (tokenizer.padding_side = 'right')."
-            )
-
-    def _check_ids(self, input_ids: Tensor) -> None:
-        if torch.compiler.is_compiling() or input_ids.device.type != "cpu":
-            return
-        low, high = (bound.item() for bound in input_ids.aminmax())
-        if low < 0 or high >= self.config.vocab_size:
-            raise ValueError(
-                f"input_ids hold {low if low < 0 else high}, but the model knows the ids 0 to "
-                f"{self.config.vocab_size - 1}; use the tokenizer saved with the model."
             )
 
 

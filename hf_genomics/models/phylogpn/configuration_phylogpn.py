@@ -39,7 +39,8 @@ class PhyloGPNConfig(PreTrainedConfig):
             outputs are averaged, which makes a network of untied norms equivariant, at twice
             the work. One with tied norms is equivariant without.
         phylogeny: tree of the aligned species as Newick text, with branch lengths; only a loss
-            needs it.
+            needs it. The path of a file is replaced by the text where [`PhyloGPNForMaskedLM`]
+            reads it.
         reference_leaf: leaf of `phylogeny` whose sequence is the input: the loss is conditional on
             its base.
         substitution_model: `"f81"`, `"jc69"` or `"hky85"`.

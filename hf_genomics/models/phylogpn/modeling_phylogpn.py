@@ -21,12 +21,13 @@ from transformers.utils import ModelOutput, can_return_tuple
 # (F401) are needed by those that it does.
 from .configuration_phylogpn import PhyloGPNConfig
 from .exponentials import one_or_more  # noqa: F401
+from .input_checks import NUM_BASES, check_ids, check_inputs
 from .level_schedule import LevelSchedule  # noqa: F401
 from .modeling_base import PhyloGPNPreTrainedModel
 from .newick import parse_newick  # noqa: F401
 from .original_format import generation  # noqa: F401
 from .phylogenetic_likelihood import conditional_log_likelihood
-from .phylogeny import Phylogeny
+from .phylogeny import Phylogeny, path_of
 from .products import product  # noqa: F401
 from .pruning import prune  # noqa: F401
 from .remote_code import code_files  # noqa: F401
@@ -45,7 +46,7 @@ from .symmetric_layers import (
 )
 
 BASES = "ACGT"
-NUM_BASES = 5  # A, C, G, T, N: the width of one-hot input
+ZERO_ID = 5  # of `-`, whose embedding is zero
 POOLED_FIELD = 6001  # receptive field of PhyloGPN-X
 POOLING_SEED = 42
 
@@ -160,7 +161,8 @@ class PhyloGPNModel(PhyloGPNPreTrainedModel):
         """Embeds sequences and gives the log rates of their positions.
 
         Args:
-            input_ids: token ids `(B, L)`: 0 to 4 are A, C, G, T, N; other ids are embedded as zero.
+            input_ids: token ids `(B, L)` of any integer dtype: 0 to 4 are A, C, G, T, N; other ids
+                are embedded as zero.
             attention_mask: `(B, L)`, 0 for a position that is not there: it is zero, as `-` is
                 (under `token_padding="same"`, it is what the config fills with), and does not count
                 in the statistics of a group norm. By default every position counts.
@@ -175,9 +177,9 @@ class PhyloGPNModel(PhyloGPNPreTrainedModel):
             tensors `(B, L_i, D)` (of the given strand, if both are averaged).
 
         Raises:
-            ValueError: neither or both inputs given, wrong shapes, an input shorter than the
-                receptive field, or an id outside the vocabulary (checked on the CPU outside
-                compiled code).
+            ValueError: neither or both inputs given, no tensors, wrong shapes, ids that are no
+                integers, an input shorter than the receptive field, or an id outside the vocabulary
+                (checked on the CPU outside compiled code).
         """
         if output_hidden_states is None:
             output_hidden_states = self.config.output_hidden_states
@@ -229,10 +231,16 @@ class PhyloGPNModel(PhyloGPNPreTrainedModel):
                 numbers. R does not know of strands: these do not commute with reverse complement.
 
         Raises:
-            ValueError: another pooling.
+            ValueError: another pooling, or a receptive field wider than that window.
         """
         if pooling not in (None, "phylogpn_x"):
             raise ValueError(f"pooling must be None or 'phylogpn_x', got {pooling!r}.")
+        if pooling is not None and self.config.receptive_field > POOLED_FIELD:
+            raise ValueError(
+                f"pooling='phylogpn_x' averages over windows of {POOLED_FIELD} bases, but one "
+                f"embedding of this model reads {self.config.receptive_field} already; leave out "
+                "pooling."
+            )
         embeddings = self(input_ids, attention_mask=attention_mask).last_hidden_state
         if pooling is None:
             return embeddings
@@ -252,21 +260,7 @@ class PhyloGPNModel(PhyloGPNPreTrainedModel):
         inputs_embeds: Tensor | None,
     ) -> tuple[Tensor, Tensor | None]:
         """Features `(B, L, D)`, extended if so configured, and the mask for statistics."""
-        given = inputs_embeds if input_ids is None else input_ids
-        if given is None or (input_ids is not None and inputs_embeds is not None):
-            raise ValueError("pass either input_ids (B, L) or inputs_embeds (B, L, 5), not both.")
-        if given.dim() != (2 if input_ids is not None else 3) or (
-            inputs_embeds is not None and given.shape[2] != NUM_BASES
-        ):
-            raise ValueError(
-                f"input_ids must be (B, L) and inputs_embeds (B, L, {NUM_BASES}), got "
-                f"{tuple(given.shape)}."
-            )
-        if attention_mask is not None and attention_mask.shape != given.shape[:2]:
-            raise ValueError(
-                f"attention_mask must have the shape {tuple(given.shape[:2])} of the input, got "
-                f"{tuple(attention_mask.shape)}."
-            )
+        given = check_inputs(input_ids, attention_mask, inputs_embeds)
         same, field = self.config.token_padding == "same", self.config.receptive_field
         if given.shape[1] < (1 if same else field):
             raise ValueError(
@@ -274,34 +268,31 @@ class PhyloGPNModel(PhyloGPNPreTrainedModel):
                 f"with {self.config.flank} '-' or N on either side, or build the model with "
                 f"token_padding='same', which does that."
             )
-        if input_ids is not None:
-            self._check_ids(input_ids)
-            x = self.embedding(input_ids)
-        else:
-            table = self.embedding.table()[:NUM_BASES]
-            x = inputs_embeds.to(table.dtype) @ table
         mask = None if attention_mask is None else (attention_mask != 0).float()
-        fill = self.embedding.table()[self.config.fill_token_id]
-        if mask is not None:
-            x = torch.where(mask[:, :, None] != 0, x, fill if same else 0.0)
-        if same:
-            flank = self.config.flank
-            ends = fill.expand(x.shape[0], flank, -1)
-            x = torch.cat([ends, x, ends], 1)
-            if mask is not None and self.config.norm == "group_norm":
-                # what is filled in around a sequence counts, as it does for one without padding
-                mask = (window_sum(F.pad(mask, (2 * flank, 2 * flank)), 2 * flank + 1) > 0).float()
-        return x, mask if self.config.norm == "group_norm" else None
-
-    def _check_ids(self, input_ids: Tensor) -> None:
-        if torch.compiler.is_compiling() or input_ids.device.type != "cpu" or not input_ids.numel():
-            return
-        low, high = (bound.item() for bound in input_ids.aminmax())
-        if low < 0 or high >= self.config.vocab_size:
-            raise ValueError(
-                f"input_ids hold {low if low < 0 else high}, but the model knows the ids 0 to "
-                f"{self.config.vocab_size - 1}; use the tokenizer saved with the model."
+        fill_id, flank = self.config.fill_token_id, self.config.flank
+        # the table is read by calls of the embedding alone, which its hooks rely on
+        if input_ids is not None:
+            input_ids = input_ids.long()
+            check_ids(input_ids, self.config.vocab_size)
+            if mask is not None:
+                input_ids = input_ids.masked_fill(mask == 0, fill_id if same else ZERO_ID)
+            x = self.embedding(
+                F.pad(input_ids, (flank, flank), value=fill_id) if same else input_ids
             )
+        else:
+            table = self.embedding(torch.arange(ZERO_ID + 1, device=given.device)[None])[0]
+            x = given.to(table.dtype) @ table[:NUM_BASES]
+            if mask is not None:
+                x = torch.where(mask[:, :, None] != 0, x, table[fill_id] if same else 0.0)
+            if same:
+                ends = table[fill_id].expand(x.shape[0], flank, -1)
+                x = torch.cat([ends, x, ends], 1)
+        if self.config.norm != "group_norm":
+            return x, None
+        if same and mask is not None:
+            # what is filled in around a sequence counts, as it does for one without padding
+            mask = (window_sum(F.pad(mask, (2 * flank, 2 * flank)), 2 * flank + 1) > 0).float()
+        return x, mask
 
 
 def average_strands(given: Tensor, partners: Tensor) -> Tensor:
@@ -337,6 +328,7 @@ class PhyloGPNForMaskedLM(PhyloGPNPreTrainedModel):
 
     Raises:
         ValueError: `config.reference_leaf` is not a leaf of `config.phylogeny`.
+        FileNotFoundError: `config.phylogeny` is neither a tree nor the path of a file.
     """
 
     def __init__(self, config: PhyloGPNConfig):
@@ -345,6 +337,9 @@ class PhyloGPNForMaskedLM(PhyloGPNPreTrainedModel):
         self.phylogeny = None
         if config.phylogeny is not None:
             self.phylogeny = Phylogeny.from_newick(config.phylogeny)
+            if path_of(config.phylogeny) is not None:
+                # a saved configuration must not depend on a file
+                config.phylogeny = self.phylogeny.to_newick()
             leaf = config.reference_leaf
             if leaf is not None and leaf not in self.phylogeny.leaf_names:
                 raise ValueError(

@@ -82,11 +82,16 @@ class Phylogeny:
                 or the node.
             FileNotFoundError: There is no such file.
         """
-        path = _path_of(text_or_path)
+        path = path_of(text_or_path)
         if path is None:
             return cls._from_text(str(text_or_path))
         try:
             return cls._from_text(path.read_bytes().decode("utf-8-sig"))
+        except FileNotFoundError as error:
+            raise FileNotFoundError(
+                f"There is no file {str(path)!r} to read a phylogeny from; give the path of one, "
+                "or the tree itself as Newick text, as in '(A:0.1,B:0.2);'."
+            ) from error
         except UnicodeDecodeError as error:
             raise ValueError(f"{path} is not UTF-8 text: {error}; is it another format?") from error
         except ValueError as error:
@@ -229,7 +234,7 @@ class Phylogeny:
         _unique(self.leaf_names, known=self._leaf_numbers)
 
 
-def _path_of(text_or_path: str | os.PathLike[str]) -> Path | None:
+def path_of(text_or_path: str | os.PathLike[str]) -> Path | None:
     """The file that is meant, None for a text."""
     if not isinstance(text_or_path, str):
         return Path(text_or_path)

@@ -429,6 +429,28 @@ def test_input_mistakes_are_refused_with_what_was_given():
         model(ids, attention_mask=torch.ones(2, 13))
 
 
+@pytest.mark.parametrize("name", ["input_ids", "attention_mask", "inputs_embeds"])
+def test_what_is_no_tensor_is_refused(name):
+    inputs = {name: [[0] * 14]}
+    if name == "attention_mask":
+        inputs["input_ids"] = random_ids(14)
+    with pytest.raises(ValueError, match=f"{name} must be a tensor, got a list; tokenize strings"):
+        tiny_model()(**inputs)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bool, torch.complex64])
+def test_ids_that_are_no_integers_are_refused(dtype):
+    """Compared with bases, 0.3 would be none of them, and the sequence would be empty."""
+    with pytest.raises(ValueError, match=f"which are integers, got {dtype}; pass the tokenizer's"):
+        tiny_model()(random_ids(14).to(dtype))
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int16, torch.int32, torch.uint16])
+def test_ids_of_any_integer_dtype_are_the_same(dtype):
+    model, ids = tiny_model().eval(), random_ids(14, 9)
+    assert torch.equal(model(ids.to(dtype)).logits, model(ids).logits)
+
+
 @pytest.mark.parametrize("geometry", ["lorentz", "euclidean"])
 @pytest.mark.parametrize("shape", [(0, 12), (2, 0)])
 def test_a_batch_holds_a_sequence_and_a_sequence_a_base(geometry, shape):

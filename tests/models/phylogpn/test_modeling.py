@@ -285,6 +285,14 @@ def test_another_pooling_is_refused():
         tiny_model().get_embeddings(random_ids(30), pooling="mean")
 
 
+def test_the_window_of_phylogpn_x_must_hold_that_of_an_embedding():
+    model = tiny_model(kernel_size=3, stack_size=8, num_stacks=1)
+    with pytest.raises(
+        ValueError, match=r"windows of 6001 bases, but .* reads 6561 already; leave"
+    ):
+        model.get_embeddings(random_ids(6561), pooling="phylogpn_x")
+
+
 # ---------------------------------------------------------------- the loss of aligned species
 
 
@@ -482,6 +490,58 @@ def test_input_mistakes_are_refused_with_what_was_given():
             model(**inputs)
     with pytest.raises(ValueError, match=r"shape \(2, 30\) of the input, got \(2, 29\)"):
         model(ids, attention_mask=torch.ones(2, 29))
+
+
+@pytest.mark.parametrize("name", ["input_ids", "attention_mask", "inputs_embeds"])
+def test_what_is_no_tensor_is_refused(name):
+    inputs = {name: [[0] * 30]}
+    if name == "attention_mask":
+        inputs["input_ids"] = random_ids(30)
+    with pytest.raises(ValueError, match=f"{name} must be a tensor, got a list; tokenize strings"):
+        tiny_model()(**inputs)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bool, torch.complex64])
+def test_ids_that_are_no_integers_are_refused(dtype):
+    with pytest.raises(ValueError, match=f"which are integers, got {dtype}; pass the tokenizer's"):
+        tiny_model()(random_ids(30).to(dtype))
+
+
+@paddings
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int16, torch.int32, torch.uint16])
+def test_ids_of_any_integer_dtype_are_the_same(dtype, padding):
+    model, ids = tiny_model(token_padding=padding), random_ids(30, 24)
+    mask = (ids != PAD).long()
+    assert torch.equal(model(ids.to(dtype), mask.to(dtype)).logits, model(ids, mask).logits)
+
+
+@norms
+@paddings
+@pytest.mark.parametrize("fill", [4, 5])
+def test_one_hot_bases_are_filled_like_ids(norm, padding, fill):
+    model = tiny_model(norm=norm, token_padding=padding, fill_token_id=fill)
+    ids = random_ids(30, 24)
+    mask = (ids != PAD).long()
+    bases = F.one_hot(ids, 6)[..., :5].double()
+    found = model(inputs_embeds=bases, attention_mask=mask).logits
+    torch.testing.assert_close(found, model(ids, mask).logits, **EXACT)
+
+
+@paddings
+@pytest.mark.parametrize("one_hot", [False, True])
+def test_hooks_of_every_layer_are_called_once(padding, one_hot):
+    """Of the embedding too, where positions are filled in: attributions replace what it gives."""
+    model, ids = tiny_model(token_padding=padding), random_ids(30)
+    inputs = {"input_ids": ids, "attention_mask": torch.ones(1, 30)}
+    if one_hot:
+        inputs["inputs_embeds"] = F.one_hot(inputs.pop("input_ids"), 6)[..., :5].double()
+    expected = model(**inputs).logits
+    calls = dict.fromkeys((name for name, _ in model.named_modules()), 0)
+    for name, module in model.named_modules():
+        module.register_forward_hook(lambda *_, name=name: calls.update({name: calls[name] + 1}))
+    torch.testing.assert_close(model(**inputs).logits, expected, **EXACT)
+    del calls["model.blocks"]  # a list, which is not called
+    assert set(calls.values()) == {1}
 
 
 def test_an_input_shorter_than_a_window_is_refused_with_the_remedy():

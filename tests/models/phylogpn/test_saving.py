@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
+from accelerate import cpu_offload
 from transformers import (
     AutoModel,
     AutoModelForMaskedLM,
@@ -14,13 +16,14 @@ from transformers import (
 from transformers.dynamic_module_utils import get_relative_import_files, get_relative_imports
 
 from hf_genomics import (
+    Phylogeny,
     PhyloGPNConfig,
     PhyloGPNForMaskedLM,
     PhyloGPNForSequenceClassification,
     PhyloGPNModel,
 )
 from hf_genomics.models import hyperbolic_cnn, phylogpn
-from tests.models.phylogpn.tiny import TREE, random_ids, random_labels, tiny_config, tiny_model
+from tests.models.phylogpn.tiny import PAD, TREE, random_ids, random_labels, tiny_config, tiny_model
 
 OPTIONS = [
     {},
@@ -66,6 +69,48 @@ def test_a_loaded_model_has_the_loss_of_the_saved_one(tmp_path):
     ids, labels = random_ids(30, 30), random_labels(2, 14)
     assert torch.equal(loaded(ids, labels=labels).loss, model(ids, labels=labels).loss)
     assert loaded.config.phylogeny == TREE
+
+
+@pytest.mark.parametrize("build", [PhyloGPNForMaskedLM, AutoModelForMaskedLM.from_config])
+def test_the_path_of_a_tree_is_saved_as_the_tree(build, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("species.nwk").write_text(f"[of five]\n{TREE}\n")
+    model = build(tiny_config(phylogeny="species.nwk"))
+    model.save_pretrained("model")
+    Path("species.nwk").unlink()
+    config = json.loads(Path("model/config.json").read_text("utf-8"))
+    assert Phylogeny.from_newick(config["phylogeny"]) == Phylogeny.from_newick(TREE)
+    assert PhyloGPNForMaskedLM.from_pretrained("model").phylogeny == model.phylogeny
+
+
+def test_the_text_of_a_tree_stays_as_it_is():
+    text = f"[of five] {TREE}"
+    assert PhyloGPNForMaskedLM(tiny_config(phylogeny=text)).config.phylogeny == text
+
+
+def test_a_tree_that_is_nowhere_is_an_error_that_says_what_to_give():
+    message = r"no file 'species\.nwk' to read a phylogeny from; give the path .* Newick text"
+    with pytest.raises(FileNotFoundError, match=message):
+        PhyloGPNForMaskedLM(tiny_config(phylogeny="species.nwk"))
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_weights_kept_elsewhere_are_fetched_when_they_are_used(options, tmp_path):
+    model = tiny_model(torch.float32, **options).eval()
+    ids = random_ids(30, 24)
+    inputs = {"input_ids": ids, "attention_mask": (ids != PAD).long()}
+    expected = model(**inputs).logits
+    model.save_pretrained(tmp_path / "model")
+    on_disk = PhyloGPNForMaskedLM.from_pretrained(
+        tmp_path / "model", device_map={"": "disk"}, offload_folder=tmp_path / "weights"
+    )
+    in_memory = cpu_offload(model, execution_device=torch.device("cpu"))
+    for offloaded in (on_disk, in_memory):
+        assert {p.device.type for p in offloaded.parameters()} == {"meta"}
+        torch.testing.assert_close(offloaded(**inputs).logits, expected)
+        bases = F.one_hot(ids, 6)[..., :5].float()
+        found = offloaded(inputs_embeds=bases, attention_mask=inputs["attention_mask"]).logits
+        torch.testing.assert_close(found, expected)
 
 
 def test_a_backbone_goes_from_one_head_to_the_others(tmp_path):
@@ -132,6 +177,14 @@ def test_both_families_write_their_code_in_the_same_way():
     """A model folder imports siblings only, so the file lies in each; this keeps them equal."""
     files = [
         Path(family.__file__).with_name("remote_code.py") for family in (hyperbolic_cnn, phylogpn)
+    ]
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_both_families_check_their_inputs_in_the_same_way():
+    """As above: one file in two folders."""
+    files = [
+        Path(family.__file__).with_name("input_checks.py") for family in (hyperbolic_cnn, phylogpn)
     ]
     assert files[0].read_bytes() == files[1].read_bytes()
 
