@@ -19,6 +19,7 @@ which also serves the first start.
 import sys
 from typing import Any
 
+import torch
 from transformers import set_seed
 
 from hf_genomics import DNATokenizer, VQDNAQuantizerConfig, VQDNAQuantizerModel
@@ -69,7 +70,8 @@ def main() -> None:
 def build_quantizer(args: QuantizerArguments) -> VQDNAQuantizerModel:
     """The quantizer that the arguments name: random weights, or trained ones."""
     if args.model_name_or_path is not None:
-        return VQDNAQuantizerModel.from_pretrained(args.model_name_or_path)
+        # small steps vanish in weights of bfloat16, as which a checkpoint may have been saved
+        return VQDNAQuantizerModel.from_pretrained(args.model_name_or_path, dtype=torch.float32)
     overrides: dict[str, Any] = parse_config_overrides(args.config_overrides, VQDNAQuantizerConfig)
     for name in ("codebook_sizes", "quantizer_layers"):
         if getattr(args, name):

@@ -10,13 +10,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from hf_genomics import VQDNAQuantizerModel
+from hf_genomics.training.vqdna_arguments import QuantizerArguments
 from tests.examples.interrupting import interrupt
 from tests.examples.test_finetune import HOW_TO_GO_ON
+from tests.models.vqdna.tiny_quantizer import tiny_quantizer
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCRIPT = REPOSITORY / "examples/train_vqdna_tokenizer.py"
+sys.path.insert(0, str(SCRIPT.parent))
+
+from train_vqdna_tokenizer import build_quantizer  # noqa: E402  (found by the line above)
+
 OPTIONS = [
     *("--held_out", "chr2", "--window", "64", "--codebook_sizes", "8", "16"),
     *("--config_overrides", "hidden_size=16,stem_dim=8,num_layers=2,kmeans_warmup_steps=3"),
@@ -137,6 +144,13 @@ def test_two_processes_train_one_model(genome, tmp_path):
     run(genome, tmp_path / "one")
     alone = json.loads((tmp_path / "one/all_results.json").read_text())
     assert results["held_out_accuracy"] == pytest.approx(alone["held_out_accuracy"], abs=0.1)
+
+
+def test_a_quantizer_that_was_saved_in_bfloat16_trains_in_float32(tmp_path):
+    tiny_quantizer().to(torch.bfloat16).save_pretrained(tmp_path)
+    assert VQDNAQuantizerModel.from_pretrained(tmp_path).dtype == torch.bfloat16
+    model = build_quantizer(QuantizerArguments(model_name_or_path=str(tmp_path)))
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
 
 
 @pytest.mark.parametrize(
