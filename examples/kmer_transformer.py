@@ -31,7 +31,7 @@ class KmerTransformerConfig(PreTrainedConfig):
     """Those fields of `VQDNAConfig` that its layers read, and `kmer_size`, k."""
 
     model_type = "kmer_transformer"
-    keys_to_ignore_at_inference = ["code_logits", "code_losses", "nucleotide_loss"]
+    keys_to_ignore_at_inference = ["code_logits", "code_losses", "nucleotide_loss", "masked_codes"]
 
     kmer_size: int = 6
     hidden_size: int = 768
@@ -106,8 +106,15 @@ class KmerTransformerModel(KmerTransformerPreTrainedModel):
         self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.post_init()
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Features, and which tokens `(B, T)` hold a nucleotide."""
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Features, and which tokens `(B, T)` hold a nucleotide.
+
+        Raises:
+            ValueError: k-mers of several nucleotides, and padding on the left.
+        """
+        self._check(input_ids, attention_mask)
         tokens, is_there, has_base = self.tokens_of(input_ids, attention_mask)
         x = self.dropout(self.embedding_norm(self.tokens(tokens)))
         mask = create_bidirectional_mask(self.config, x, is_there)
@@ -122,30 +129,63 @@ class KmerTransformerModel(KmerTransformerPreTrainedModel):
             x, _ = layer(x, mask, positions)
         return self.norm(x), has_base
 
-    def tokens_of(self, ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def tokens_of(
+        self, ids: Tensor, attention_mask: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Tokens, whether they are there, and whether they hold a nucleotide; `(B, T)` each.
 
         Tokens are numbered: the k-mers as numbers in base 4, then those of k - 1 nucleotides, k - 2
         and so on, which only end sequences; then `[MASK]`, where any nucleotide is masked, and one
-        for whatever else holds something that is no nucleotide.
+        for whatever else holds something that is no nucleotide: N, a gap.
         """
         config, k = self.config, self.config.kmer_size
-        is_there = (attention_mask != 0) & (ids != config.pad_token_id)
-        extra = -ids.shape[1] % k
-        ids = F.pad(ids, (0, extra)).unflatten(1, (-1, k))
-        is_there = F.pad(is_there, (0, extra)).unflatten(1, (-1, k))
+        is_there = self.per_kmer(self.is_there(ids, attention_mask))
+        is_inside = self.per_kmer(self.is_inside(ids, attention_mask))
+        ids = self.per_kmer(ids)
         is_base = (ids < NUM_BASES) & is_there
-        length = is_there.sum(2)  # of a right-padded token
+        length = is_inside.sum(2)
         powers = NUM_BASES ** torch.arange(k - 1, -1, -1, device=ids.device)
         number = (ids * is_base * powers).sum(2) // NUM_BASES ** (k - length)
         # 4^k + 4^(k-1) + ... + 4^(length+1) come before the tokens of this length
         offset = (NUM_BASES ** (k + 1) - NUM_BASES ** (length + 1)) // (NUM_BASES - 1)
         tokens = number + offset
-        tokens = torch.where((is_base == is_there).all(2), tokens, config.num_tokens - 1)
+        tokens = torch.where((is_base == is_inside).all(2), tokens, config.num_tokens - 1)
         is_masked = ((ids == config.mask_token_id) & is_there).any(2)
         tokens = torch.where(is_masked, config.num_tokens - 2, tokens)
         tokens = torch.where(is_there.any(2), tokens, config.num_tokens - 1)
         return tokens, is_there.any(2), is_base.any(2)
+
+    def is_there(self, ids: Tensor, attention_mask: Tensor | None) -> Tensor:
+        """`(B, L)` bool: by the mask; without one, by the token that a gap and padding share."""
+        if attention_mask is not None:
+            return attention_mask != 0
+        pad = self.config.pad_token_id
+        return ids != (-1 if pad is None else pad)
+
+    def is_inside(self, ids: Tensor, attention_mask: Tensor | None) -> Tensor:
+        """`(B, L)` bool: up to the end of each sequence, with the gaps in it."""
+        return self.is_there(ids, attention_mask).flip(1).cumsum(1).flip(1) > 0
+
+    def per_kmer(self, x: Tensor) -> Tensor:
+        """What is known of positions, `(B, L)`, as `(B, T, k)`; zeros fill up the last k-mer."""
+        k = self.config.kmer_size
+        return F.pad(x, (0, -x.shape[1] % k)).unflatten(1, (-1, k))
+
+    def is_cut_off(self, ids: Tensor, attention_mask: Tensor | None) -> Tensor:
+        """`(B, L)` bool: in a k-mer that the end of its sequence cuts off."""
+        is_inside = self.per_kmer(self.is_inside(ids, attention_mask))
+        cut = is_inside.any(2) & ~is_inside.all(2)
+        return cut.repeat_interleave(self.config.kmer_size, 1)[:, : ids.shape[1]]
+
+    def _check(self, ids: Tensor, attention_mask: Tensor | None) -> None:
+        if self.config.kmer_size == 1 or torch.compiler.is_compiling():
+            return
+        is_there = self.is_there(ids, attention_mask)
+        if bool((~is_there[:, 0] & is_there.any(1)).any()):
+            raise ValueError(
+                f"tokens of kmer_size={self.config.kmer_size} nucleotides count from the first "
+                "column, but there is padding on the left; set tokenizer.padding_side = 'right'."
+            )
 
 
 class KmerTransformerForMaskedLM(KmerTransformerPreTrainedModel):
@@ -169,11 +209,10 @@ class KmerTransformerForMaskedLM(KmerTransformerPreTrainedModel):
         """Outputs as those of `VQDNAForMaskedLM`.
 
         `logits (B, L, vocab_size)` are log-probabilities of each nucleotide, the sums over those
-        k-mers that have it there; k-mers cut off by the end of a sequence have none (0).
+        k-mers that have it there; k-mers cut off by the end of a sequence have none (0), and no
+        part in the losses.
         """
         config, k = self.config, self.config.kmer_size
-        if attention_mask is None:
-            attention_mask = torch.ones_like(input_ids)
         x, _ = self.model(input_ids, attention_mask)
         kmers = self.decoder(self.head_norm(F.gelu(self.dense(x))))
         bases = kmers.float().log_softmax(2).unflatten(2, (NUM_BASES,) * k)  # (B, T, 4, ..., 4)
@@ -182,23 +221,26 @@ class KmerTransformerForMaskedLM(KmerTransformerPreTrainedModel):
             for position in range(k)
         ]
         logits = torch.stack(per_base, 2).flatten(1, 2)[:, : input_ids.shape[1]]
+        cut_off = self.model.is_cut_off(input_ids, attention_mask)
+        logits = logits.masked_fill(cut_off[:, :, None], 0.0)
         logits = F.pad(logits, (0, config.vocab_size - NUM_BASES), value=-1e4)
-        loss = nucleotide_loss = None
+        loss = nucleotide_loss = masked_codes = None
         if labels is not None:
-            nucleotide_loss = mean_cross_entropy(logits, labels)
+            nucleotide_loss = mean_cross_entropy(logits, labels.masked_fill(cut_off, IGNORED))
             is_masked = labels != IGNORED
             complete = torch.where(is_masked, labels, input_ids)
             targets, _, _ = self.model.tokens_of(complete, attention_mask)
-            masked = F.pad(is_masked, (0, -labels.shape[1] % k)).unflatten(1, (-1, k)).any(2)
-            loss = mean_cross_entropy(
-                kmers, torch.where(masked & (targets < config.num_kmers), targets, IGNORED)
-            )
+            masked = self.model.per_kmer(is_masked).any(2)
+            targets = torch.where(masked & (targets < config.num_kmers), targets, IGNORED)
+            loss = mean_cross_entropy(kmers, targets)
+            masked_codes = (targets != IGNORED).sum(1)
         return VQDNAMaskedLMOutput(
             loss=loss,
             logits=logits,
             code_logits=(kmers,),
             nucleotide_loss=nucleotide_loss,
             code_losses=None if loss is None else loss[None],
+            masked_codes=masked_codes,
         )
 
 
@@ -222,8 +264,6 @@ class KmerTransformerForSequenceClassification(KmerTransformerPreTrainedModel):
         **kwargs: Any,
     ) -> SequenceClassifierOutput:
         """`logits (B, N)`, and the loss if labels are given."""
-        if attention_mask is None:
-            attention_mask = torch.ones_like(input_ids)
         x, has_base = self.model(input_ids, attention_mask)
         logits = self.classifier(mean_over(x, has_base))
         loss = None if labels is None else self.loss_function(labels, logits, self.config)

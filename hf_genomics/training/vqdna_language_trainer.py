@@ -22,9 +22,9 @@ class VQDNALanguageModelTrainer(LoggedMeansTrainer):
 
     With the training loss it logs `nucleotide_loss`, `code_loss_i` of each level (nats) and
     `accuracy` (share of the masked nucleotides that are predicted right). Evaluation reports the
-    same over the whole split, each masked position counted once, and `perplexity`, the exponential
-    of `nucleotide_loss`: 4 for a guess. Only A, C, G and T compete, for nothing else is ever
-    masked.
+    same over the whole split, each masked nucleotide and code counted once, and `perplexity`, the
+    exponential of `nucleotide_loss`: 4 for a guess. Only A, C, G and T compete, for nothing else is
+    ever masked.
 
     Args:
         model: the model.
@@ -38,7 +38,7 @@ class VQDNALanguageModelTrainer(LoggedMeansTrainer):
     def batch_measures(
         self, inputs: Mapping[str, Tensor | Any], outputs: Any
     ) -> Mapping[str, Tensor | float]:
-        """Means over the masked nucleotides of a batch."""
+        """Means over the masked nucleotides and codes of a batch."""
         return measures_of(sums_of(outputs, inputs["labels"]).sum(0))
 
     def prediction_step(
@@ -57,10 +57,10 @@ class VQDNALanguageModelTrainer(LoggedMeansTrainer):
 
 
 def sums_of(outputs: Any, labels: Tensor) -> Tensor:
-    """What is predicted of each row: `(B, 3 + Q)` float64.
+    """What is predicted of each row: `(B, 4 + Q)` float64.
 
-    Columns: masked nucleotides, those predicted right, their nats, and for each level the nats of
-    the codes there, times the row's masked nucleotides.
+    Columns: masked nucleotides, those predicted right, their nats, masked codes, and for each level
+    the nats of these.
     """
     logits = outputs.logits[..., :NUM_BASES].float()
     is_masked = labels != IGNORED
@@ -69,17 +69,22 @@ def sums_of(outputs: Any, labels: Tensor) -> Tensor:
     nats = F.cross_entropy(
         logits.transpose(1, 2), labels, ignore_index=IGNORED, reduction="none"
     ).sum(1)
+    masked_codes = getattr(outputs, "masked_codes", None)
+    if masked_codes is None:  # code that an older folder brought along does not tell
+        masked_codes = count
     # a batch's mean, which its rows share by what they have masked
-    codes = count[:, None] * outputs.code_losses[None].float()
-    return torch.cat([torch.stack([count, right, nats], 1), codes], 1).double()
+    codes = masked_codes[:, None] * outputs.code_losses[None].float()
+    return torch.cat([torch.stack([count, right, nats, masked_codes], 1), codes], 1).double()
 
 
 def measures_of(sums: Tensor) -> dict[str, float]:
-    """Means from the sums `(3 + Q,)` of `sums_of`."""
-    count, right, nats, *codes = sums.tolist()
-    count = max(count, 1.0)
+    """Means from the sums `(4 + Q,)` of `sums_of`."""
+    count, right, nats, masked_codes, *codes = sums.tolist()
+    count, masked_codes = max(count, 1.0), max(masked_codes, 1.0)
     result = {"accuracy": right / count, "nucleotide_loss": nats / count}
-    return result | {f"code_loss_{level}": value / count for level, value in enumerate(codes)}
+    return result | {
+        f"code_loss_{level}": value / masked_codes for level, value in enumerate(codes)
+    }
 
 
 def measures(prediction: EvalPrediction) -> dict[str, float]:

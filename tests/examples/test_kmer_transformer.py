@@ -51,6 +51,62 @@ def test_masked_and_unknown_nucleotides_have_tokens_of_their_own():
     assert tokens_of(2, "AN", "[MASK]A", "CC") == [[21], [20], [5]]
 
 
+def test_gaps_keep_their_place():
+    """They were taken out, and what stood behind them was read in another k-mer."""
+    rest = 64 + 16 + 4 + 1
+    assert tokens_of(3, "A-CGGT", "AA") == [[rest, 43], [64, rest]]
+    assert tokens_of(3, "AC-GGT") == [[rest, 43]]
+    ids = DNATokenizer()(["A-CGGT", "AC-GGT"], return_tensors="pt")["input_ids"]
+    model = control.KmerTransformerModel(config(3))
+    assert model.tokens_of(ids)[0].tolist() == [[rest, 43]] * 2  # without a mask, too
+
+
+def test_a_gap_as_long_as_a_k_mer_has_no_token_before_it_cut_off():
+    assert tokens_of(2, "AC--GT", "A---GT") == [[1, 21, 11], [21, 21, 11]]
+
+
+@pytest.mark.parametrize("with_mask", [True, False])
+@pytest.mark.parametrize(
+    "kind",
+    [control.KmerTransformerForMaskedLM, control.KmerTransformerForSequenceClassification],
+)
+def test_left_padding_is_refused(kind, with_mask):
+    batch = DNATokenizer(padding_side="left")(["ACG", "ACGTTG"], padding=True, return_tensors="pt")
+    if not with_mask:
+        del batch["attention_mask"]
+    with pytest.raises(ValueError, match=r"kmer_size=3 .* padding on the left; set tokenizer"):
+        kind(config(3))(**batch)
+
+
+def test_single_nucleotides_may_be_padded_on_the_left():
+    model = control.KmerTransformerForMaskedLM(config(1)).eval()
+    tokenizer = DNATokenizer(padding_side="left")
+    both = model(**tokenizer(["ACG", "ACGTTG"], padding=True, return_tensors="pt"))
+    alone = model(**tokenizer(["ACG"], return_tensors="pt"))
+    assert_close(both.logits[0, 3:], alone.logits[0])
+
+
+def test_without_a_mask_padding_is_told_by_its_token():
+    model = control.KmerTransformerForMaskedLM(config(3)).eval()
+    batch = DNATokenizer()(["ACGT", "ACGTTG"], padding=True, return_tensors="pt")
+    assert torch.equal(model(batch["input_ids"]).logits, model(**batch).logits)
+
+
+def test_k_mers_cut_off_by_the_end_have_no_logits_and_no_loss():
+    model = control.KmerTransformerForMaskedLM(config(3)).eval()
+    batch = DNATokenizer()(["ACGTT", "ACGTTGCC", "ACGTTG"], padding=True, return_tensors="pt")
+    labels = batch["input_ids"].masked_fill(batch["attention_mask"] == 0, -100)
+    outputs = model(**batch, labels=labels)
+    is_whole = torch.tensor([[1, 1, 1, 0, 0, 0, 0, 0], [1] * 6 + [0] * 2, [1] * 6 + [0] * 2]) > 0
+    logits = outputs.logits[..., :4]
+    assert (logits[0, 3:6] == 0).all()
+    assert (logits[1, 6:] == 0).all()
+    assert (logits[is_whole].exp().sum(1) - 1).abs().max() < 1e-5
+    expected = torch.nn.functional.cross_entropy(outputs.logits[is_whole], labels[is_whole])
+    assert_close(outputs.nucleotide_loss, expected)
+    assert outputs.masked_codes.tolist() == [1, 2, 2]
+
+
 @pytest.mark.parametrize("k", [1, 2, 3])
 def test_different_sequences_have_different_tokens(k):
     sequences = [a + b + c + d for a in "ACGT" for b in "ACGT" for c in "ACGT" for d in "ACGT"]

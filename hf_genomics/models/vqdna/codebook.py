@@ -110,8 +110,8 @@ class Codebook(nn.Module):
         self.seed = seed
         self.level = level
         self.frozen = False
-        self.project_in = nn.Linear(dim, codebook_dim) if codebook_dim else None
-        self.project_out = nn.Linear(codebook_dim, dim) if codebook_dim else None
+        self.project_in = ExactLinear(dim, codebook_dim) if codebook_dim else None
+        self.project_out = ExactLinear(codebook_dim, dim) if codebook_dim else None
         for name, values in self.initial_buffers().items():
             self.register_buffer(name, values)
 
@@ -176,11 +176,12 @@ class Codebook(nn.Module):
 
     def _to_lookup(self, vectors: Tensor) -> Tensor:
         h = vectors.to(torch.promote_types(vectors.dtype, torch.float32))
-        h = exact_linear(h, self.project_in)
+        if self.project_in is not None:
+            h = self.project_in(h)
         return F.normalize(h, dim=-1) if self.distance == "cosine" else h
 
     def _from_lookup(self, vectors: Tensor) -> Tensor:
-        return exact_linear(vectors, self.project_out)
+        return vectors if self.project_out is None else self.project_out(vectors)
 
     @torch.no_grad()
     def _start(self, shared: "SharedVectors") -> None:
@@ -261,8 +262,8 @@ class FiniteScalarCodebook(nn.Module):
         self.dim = dim
         self.lookup_dim = len(levels)
         self.frozen = False
-        self.project_in = nn.Linear(dim, len(levels))
-        self.project_out = nn.Linear(len(levels), dim)
+        self.project_in = ExactLinear(dim, len(levels))
+        self.project_out = ExactLinear(len(levels), dim)
 
     def forward(
         self, vectors: Tensor, mask: Tensor | None = None, update: bool | None = None
@@ -270,11 +271,11 @@ class FiniteScalarCodebook(nn.Module):
         """See [`Codebook.forward`]."""
         with torch.autocast(vectors.device.type, enabled=False):
             h = vectors.to(torch.promote_types(vectors.dtype, torch.float32))
-            bounded = self._bound(exact_linear(h, self.project_in))
+            bounded = self._bound(self.project_in(h))
             digits = bounded.round()
             half = self._tensor([n // 2 for n in self.levels], bounded)
             codes = ((digits + half).long() * self._radix(digits.device)).sum(-1)
-            quantized = exact_linear(straight_through(bounded, digits) / half, self.project_out)
+            quantized = self.project_out(straight_through(bounded, digits) / half)
             if mask is not None:
                 quantized = quantized * mask[..., None]
                 codes = torch.where(mask, codes, -1)
@@ -286,7 +287,7 @@ class FiniteScalarCodebook(nn.Module):
             sizes = torch.tensor(self.levels, device=codes.device)
             digits = codes.clamp_min(0)[..., None] // self._radix(codes.device) % sizes
             half = sizes // 2
-            vectors = exact_linear((digits - half).float() / half, self.project_out)
+            vectors = self.project_out((digits - half).float() / half)
             return vectors * (codes >= 0)[..., None]
 
     def _bound(self, z: Tensor) -> Tensor:
@@ -314,11 +315,12 @@ def mean_square(difference: Tensor, mask: Tensor | None) -> Tensor:
     return squares / (mask.sum() * difference.shape[-1]).clamp_min(1)
 
 
-def exact_linear(x: Tensor, layer: nn.Linear | None) -> Tensor:
-    """A layer in the precision of x, whatever that of the layer; x itself without one."""
-    if layer is None:
-        return x
-    return F.linear(x, layer.weight.to(x.dtype), layer.bias.to(x.dtype))
+class ExactLinear(nn.Linear):
+    """`nn.Linear` in the precision of its input, whatever that of its weights."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """`(..., I)` to `(..., O)`."""
+        return F.linear(input, self.weight.to(input.dtype), self.bias.to(input.dtype))
 
 
 def mixed(numbers: tuple[int, ...]) -> int:

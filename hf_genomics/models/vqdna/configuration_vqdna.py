@@ -66,6 +66,7 @@ class VQDNAConfig(PreTrainedConfig):
         "code_logits",
         "code_losses",
         "nucleotide_loss",
+        "masked_codes",
         "hidden_states",
         "attentions",
     ]

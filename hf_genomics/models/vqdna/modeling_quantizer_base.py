@@ -44,8 +44,13 @@ class VQDNAQuantizerPreTrainedModel(PreTrainedModel):
             init.ones_(module.weight)
             init.zeros_(module.bias)
         elif hasattr(module, "initial_buffers"):  # a codebook
+            # vectors made anew have made no step and have no use, whatever the checkpoint counts
+            is_new = not getattr(module.embed, "_is_hf_initialized", False)
             for name, values in module.initial_buffers().items():
-                init.copy_(getattr(module, name), values)
+                buffer = getattr(module, name)
+                if is_new:
+                    buffer._is_hf_initialized = False
+                init.copy_(buffer, values)
         elif isinstance(module, VQDNAQuantizerPreTrainedModel):
             init.zeros_(module.training_steps)
             if module.dropped_code is not None:

@@ -7,8 +7,6 @@ Legend: B batch, L nucleotides, r nucleotides per code, T codes (L / r, rounded 
 D channels of a code vector, C channels of the Transformer, K codebook size, N labels.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,6 +74,7 @@ class VQDNAMaskedLMOutput(ModelOutput):
         code_losses: `(Q,)`, mean cross-entropy of the masked codes of each level, in nats.
         hidden_states: see [`VQDNAModelOutput`].
         attentions: see [`VQDNAModelOutput`].
+        masked_codes: `(B,)` int64, the masked codes of each row, of which `code_losses` are means.
     """
 
     loss: Tensor | None = None
@@ -85,6 +84,7 @@ class VQDNAMaskedLMOutput(ModelOutput):
     code_losses: Tensor | None = None
     hidden_states: tuple[Tensor, ...] | None = None
     attentions: tuple[Tensor, ...] | None = None
+    masked_codes: Tensor | None = None
 
 
 class VQDNAModel(VQDNAPreTrainedModel):
@@ -140,11 +140,17 @@ class VQDNAModel(VQDNAPreTrainedModel):
             output_hidden_states: whether to return the features of each layer.
 
         Raises:
-            ValueError: no input, no positions, wrong shapes, an id outside the vocabulary (checked
-                on the CPU outside compiled code), or with several nucleotides to a code left
-                padding.
+            ValueError: no input, no rows or positions, wrong shapes, an id outside the vocabulary
+                (checked on the CPU outside compiled code), or with several nucleotides to a code
+                left padding.
         """
         self._check(input_ids, attention_mask)
+        if input_ids.shape[0] == 0:
+            raise ValueError(
+                f"input_ids have the shape {tuple(input_ids.shape)}, but attention needs at least "
+                f"one row; leave empty batches out."
+            )
+        input_ids = input_ids.long()
         if attention_mask is None:
             pad = self.config.pad_token_id
             attention_mask = input_ids.ne(-1 if pad is None else pad)
@@ -176,7 +182,7 @@ class VQDNAModel(VQDNAPreTrainedModel):
     ) -> Tensor:
         self._check(input_ids, attention_mask)
         ids = self._known_to_quantizer(input_ids)
-        with full_precision(self.quantizer_model):
+        with full_precision(ids):
             codes: Tensor = self.quantizer_model.tokenize(ids, attention_mask, chunk_size)
         return codes
 
@@ -206,7 +212,7 @@ class VQDNAModel(VQDNAPreTrainedModel):
         ids = self._known_to_quantizer(input_ids)
         frozen = self.config.freeze_quantizer
         with (
-            full_precision(self.quantizer_model),
+            full_precision(ids),
             torch.set_grad_enabled(torch.is_grad_enabled() and not frozen),
         ):
             return self.quantizer_model.encode(ids, attention_mask, return_dict=True)
@@ -292,11 +298,10 @@ def float32_parts(quantizer: VQDNAQuantizerModel) -> list[str]:
     return parts
 
 
-@contextmanager
-def full_precision(quantizer: VQDNAQuantizerModel) -> Iterator[None]:
+def full_precision(ids: Tensor) -> torch.autocast:
     """No autocast: a code is the nearest of many vectors, and a rounded feature has another one."""
-    with torch.autocast(quantizer.device.type, enabled=False):
-        yield
+    # where the input is: weights that are offloaded are nowhere
+    return torch.autocast(ids.device.type, enabled=False)
 
 
 class VQDNAWithHead(VQDNAPreTrainedModel):
@@ -333,9 +338,9 @@ class VQDNAWithHead(VQDNAPreTrainedModel):
                 f"labels must have the shape {tuple(shape)} of the input, got "
                 f"{tuple(labels.shape)}."
             )
-        if labels.is_floating_point() or torch.compiler.is_compiling():
-            return
-        if labels.device.type != "cpu":
+        if labels.is_floating_point():
+            raise ValueError(f"labels must be integers, got {labels.dtype}; pass labels.long().")
+        if torch.compiler.is_compiling() or labels.device.type != "cpu":
             return
         wrong = labels[((labels < 0) & (labels != IGNORED)) | (labels >= size)]
         if wrong.numel():
@@ -393,6 +398,7 @@ class VQDNAForMaskedLM(VQDNAWithHead):
         seen, code_mask = input_ids, None
         if labels is not None and input_ids is not None:
             self._check_labels(labels, input_ids.shape, self.config.vocab_size)
+            labels = labels.long()  # -100 is no uint8
             labels = torch.where((labels >= 0) & (labels < NUM_BASES), labels, IGNORED)
             if self.config.mask_mode == "code":
                 hidden = (input_ids == self.config.mask_token_id) & (labels != IGNORED)
@@ -412,10 +418,11 @@ class VQDNAForMaskedLM(VQDNAWithHead):
         if labels is not None or self.config.output_code_logits:
             code_logits = tuple(head(x) for head in self.code_heads)
 
-        loss = nucleotide_loss = code_losses = None
+        loss = nucleotide_loss = code_losses = masked_codes = None
         if labels is not None:
             nucleotide_loss = mean_cross_entropy(logits, labels)
             targets = self._code_targets(input_ids, attention_mask, labels)
+            masked_codes = (targets[:, 0] != IGNORED).sum(1)
             code_losses = torch.stack(
                 [
                     mean_cross_entropy(level, target)
@@ -432,6 +439,7 @@ class VQDNAForMaskedLM(VQDNAWithHead):
             code_losses=code_losses,
             hidden_states=outputs.hidden_states,
             attentions=outputs.attentions,
+            masked_codes=masked_codes,
         )
 
     def get_output_embeddings(self) -> nn.Linear:
@@ -455,6 +463,7 @@ class VQDNAForMaskedLM(VQDNAWithHead):
 def mean_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
     """`()`: over the targets `(B, T)` that are not -100, of logits `(B, T, K)`; 0 for none."""
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    targets = targets.long()
     total = F.cross_entropy(
         logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED, reduction="sum"
     )

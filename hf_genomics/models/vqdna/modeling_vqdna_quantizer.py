@@ -400,7 +400,7 @@ class VQDNAQuantizerModel(VQDNAQuantizerPreTrainedModel):
         """
         if chunk_size is not None and chunk_size < 1:
             raise ValueError(f"chunk_size must be at least 1, got {chunk_size}.")
-        self._check_codes(codes)
+        codes = self._checked_codes(codes)
         config, length = self.config, codes.shape[2]
         ratio = config.downsample_ratio
         # the decoder's blocks, and the codes that its last convolution reaches
@@ -437,8 +437,7 @@ class VQDNAQuantizerModel(VQDNAQuantizerPreTrainedModel):
         Raises:
             ValueError: codes of another shape or outside the codebooks.
         """
-        self._check_codes(codes)
-        return self.quantizer.lookup(codes)
+        return self.quantizer.lookup(self._checked_codes(codes))
 
     def get_codes_mask(self, attention_mask: Tensor) -> Tensor:
         """From the mask `(B, L)` of the input, `(B, T)` bool: True where a code reads a position.
@@ -457,8 +456,7 @@ class VQDNAQuantizerModel(VQDNAQuantizerPreTrainedModel):
         Raises:
             ValueError: codes of another shape or outside the codebooks.
         """
-        self._check_codes(codes)
-        return usage(codes, self.config.codebook_sizes)
+        return usage(self._checked_codes(codes), self.config.codebook_sizes)
 
     def freeze_codebook(self) -> None:
         """Stops the codebooks from changing, in training too; kept when the model is saved."""
@@ -548,7 +546,8 @@ class VQDNAQuantizerModel(VQDNAQuantizerPreTrainedModel):
                     f"{self.config.vocab_size - 1}; use the tokenizer saved with the model."
                 )
 
-    def _check_codes(self, codes: Tensor) -> None:
+    def _checked_codes(self, codes: Tensor) -> Tensor:
+        """The codes as int64, the integers that tables are indexed with."""
         sizes = self.config.codebook_sizes
         if not isinstance(codes, Tensor) or codes.is_floating_point():
             got = codes.dtype if isinstance(codes, Tensor) else f"a {type(codes).__name__}"
@@ -557,8 +556,9 @@ class VQDNAQuantizerModel(VQDNAQuantizerPreTrainedModel):
             raise ValueError(
                 f"codes must be (B, Q, T) with 1 to {len(sizes)} levels, got {tuple(codes.shape)}."
             )
+        codes = codes.long()
         if torch.compiler.is_compiling() or codes.device.type != "cpu" or not codes.numel():
-            return
+            return codes
         for level, size in enumerate(sizes[: codes.shape[1]]):
             low, high = (bound.item() for bound in codes[:, level].aminmax())
             if low < -1 or high >= size:
@@ -566,6 +566,7 @@ class VQDNAQuantizerModel(VQDNAQuantizerPreTrainedModel):
                     f"codes of level {level} hold {low if low < -1 else high}, but its codebook "
                     f"has the codes 0 to {size - 1}, and -1 for none."
                 )
+        return codes
 
 
 def windows(length: int, size: int, halo: int) -> Iterator[tuple[slice, slice, slice]]:

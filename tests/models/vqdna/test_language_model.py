@@ -99,6 +99,14 @@ def test_a_batch_gives_what_its_rows_give_alone(cls, ratio):
         torch.testing.assert_close(found, alone, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int32])
+@pytest.mark.parametrize("cls", CLASSES)
+def test_ids_of_any_integer_type_are_read(cls, dtype):
+    model, ids = tiny_model(cls, quantizer={"downsample_ratio": 2}), messy_ids(30, 20)
+    for mask in (None, mask_of(30, 20)):
+        assert torch.equal(features(model, ids.to(dtype), mask), features(model, ids, mask))
+
+
 def test_without_a_mask_padding_is_told_by_its_id():
     model, ids = tiny_model(), random_ids(20, 11)
     assert torch.equal(features(model, ids, None), features(model, ids, mask_of(20, 11)))
@@ -251,11 +259,13 @@ def test_gradient_checkpointing_changes_no_gradient(reentrant):
         ((torch.full((1, 3), -1),), "hold -1"),
         ((torch.zeros(1, 3).long(), torch.ones(1, 4)), "attention_mask must have the shape"),
         ((torch.zeros(1, 0).long(),), "no positions"),
+        ((torch.zeros(0, 4).long(),), r"\(0, 4\).*attention needs at least one row; leave empty"),
     ],
 )
-def test_bad_input_is_refused(inputs, message):
+@pytest.mark.parametrize("cls", CLASSES)
+def test_bad_input_is_refused(cls, inputs, message):
     with pytest.raises(ValueError, match=message):
-        tiny_model(VQDNAModel)(*inputs)
+        tiny_model(cls)(*inputs)
 
 
 def test_a_code_mask_of_another_shape_is_refused():

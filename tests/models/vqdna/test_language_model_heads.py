@@ -159,9 +159,37 @@ def test_token_labels_are_counted_one_by_one():
     torch.testing.assert_close(outputs.loss, F.cross_entropy(outputs.logits[there], labels[there]))
 
 
+@pytest.mark.parametrize("dtype", [torch.int8, torch.int16, torch.int32])
+@pytest.mark.parametrize("cls", [VQDNAForMaskedLM, VQDNAForTokenClassification])
+def test_labels_of_any_integer_type_have_the_same_loss(cls, dtype):
+    model, batch = tiny_model(cls, num_labels=4), masked_batch(30, 20)
+    expected = model(**batch).loss
+    assert model(**batch | {"labels": batch["labels"].to(dtype)}).loss == expected
+
+
+@pytest.mark.parametrize("cls", [VQDNAForMaskedLM, VQDNAForTokenClassification])
+def test_unsigned_labels_are_all_counted(cls):
+    model, ids = tiny_model(cls, num_labels=4), random_ids(30, 30)
+    short = ids.to(torch.uint8)
+    assert model(short, labels=short).loss == model(ids, labels=ids).loss
+
+
+@pytest.mark.parametrize("ratio", [1, 4])
+def test_the_masked_codes_of_each_row_are_told(ratio):
+    model = tiny_model(quantizer={"downsample_ratio": ratio})
+    batch = masked_batch(40, 17, start=6, size=7)
+    batch["labels"][1] = IGNORED
+    batch["labels"][1, 0] = 4  # N, which is not counted
+    batch["labels"][1, 8] = 3
+    assert model(**batch).masked_codes.tolist() == [7 if ratio == 1 else 3, 1]
+    assert model(batch["input_ids"]).masked_codes is None
+
+
 @pytest.mark.parametrize(
     ("cls", "labels", "message"),
     [
+        (VQDNAForMaskedLM, torch.zeros(1, 9), "labels must be integers, got torch.float32"),
+        (VQDNAForTokenClassification, torch.zeros(1, 9), "pass labels.long()"),
         (VQDNAForMaskedLM, torch.zeros(1, 5).long(), r"\(1, 9\) of the input, got \(1, 5\)"),
         (VQDNAForMaskedLM, torch.full((1, 9), 7), r"label 7 is outside the range 0..6"),
         (VQDNAForTokenClassification, torch.full((1, 9), 2), r"label 2 is outside the range 0..1"),

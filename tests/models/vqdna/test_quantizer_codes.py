@@ -286,6 +286,18 @@ def test_strings_are_read_back_by_the_chunk_too(ratio):
         assert model.detokenize(codes, chunk_size=chunk_size) == strings
 
 
+@pytest.mark.parametrize("dtype", [torch.int8, torch.int16, torch.int32])
+def test_codes_of_any_integer_type_are_read(dtype):
+    model = tiny_quantizer()
+    codes = model.tokenize(random_ids(60, 33))
+    short = codes.to(dtype)
+    assert torch.equal(short.long(), codes)
+    assert model.detokenize(short) == model.detokenize(codes)
+    assert torch.equal(model.get_codebook_entry(short), model.get_codebook_entry(codes))
+    for use, expected in zip(model.codebook_usage(short), model.codebook_usage(codes), strict=True):
+        assert torch.equal(use.counts, expected.counts)
+
+
 def test_a_row_without_codes_is_an_empty_string():
     assert tiny_quantizer().detokenize(torch.full((2, 2, 5), -1)) == ["", ""]
 

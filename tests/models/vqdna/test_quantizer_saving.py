@@ -152,6 +152,30 @@ def test_weights_of_other_sizes_are_refused(tmp_path):
         VQDNAQuantizerModel.from_pretrained(tmp_path, codebook_sizes=[32, 65])
 
 
+@pytest.mark.parametrize("kmeans_init", [True, False])
+@pytest.mark.parametrize(
+    ("fields", "changes", "is_new"),
+    [
+        ({}, {"codebook_sizes": [16, 64]}, [True, False]),
+        ({"codebook_dim": 4}, {"codebook_dim": 5}, [True, True]),
+    ],
+    ids=str,
+)
+def test_a_codebook_of_another_size_starts_anew_with_its_averages_and_its_count(
+    fields, changes, is_new, kmeans_init, tmp_path
+):
+    """Its count of steps was the checkpoint's, so k-means never set it."""
+    model = trained(kmeans_init=kmeans_init, **fields)
+    model.save_pretrained(tmp_path)
+    loaded = VQDNAQuantizerModel.from_pretrained(tmp_path, ignore_mismatched_sizes=True, **changes)
+    fresh = VQDNAQuantizerModel(loaded.config)
+    for level, new in enumerate(is_new):
+        expected = (fresh if new else model).quantizer.codebooks[level]
+        for name, buffer in loaded.quantizer.codebooks[level].named_buffers():
+            assert torch.equal(buffer, expected.get_buffer(name)), (level, name)
+    assert loaded.training_steps == 3
+
+
 def test_a_folder_without_the_counter_starts_it_at_nought(tmp_path):
     model = trained()
     model.save_pretrained(tmp_path)

@@ -8,8 +8,11 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch import Tensor
+from torch.nn.parallel import DistributedDataParallel
 
+from hf_genomics import VQDNAQuantizerModel
 from hf_genomics.models.vqdna.codebook import Codebook
+from tests.models.vqdna.tiny_quantizer import random_ids, tiny_config
 
 STEPS = 4
 # Vectors of each process in each step: uneven, none in one, none at all.
@@ -55,3 +58,33 @@ def test_two_processes_make_the_steps_of_one(tmp_path):
             assert torch.equal(first[step][name], second[step][name]), (step, name)
             torch.testing.assert_close(first[step][name], value, rtol=1e-5, atol=1e-6)
     assert codebook.num_updates == STEPS - 1  # one step was without vectors
+
+
+def train_model(rank: int, folder: str) -> None:
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    model = VQDNAQuantizerModel(tiny_config(codebook_dim=4, kmeans_warmup_steps=3)).train()
+    dist.init_process_group("gloo", init_method=f"file://{folder}/group", rank=rank, world_size=2)
+    wrapped = DistributedDataParallel(model, broadcast_buffers=False)
+    maps = [p for name, p in model.named_parameters() if "project_" in name]
+    torch.manual_seed(rank)
+    during = []
+    for _ in range(5):
+        model.zero_grad()
+        wrapped(random_ids(40, 60)).loss.backward()
+        during.append([float(weight.grad.abs().max()) for weight in maps])
+    torch.save((during, model.state_dict()), Path(folder) / f"{rank}.pt")
+    dist.barrier()
+    dist.destroy_process_group()
+
+
+@pytest.mark.slow
+def test_maps_that_wait_for_the_codebook_keep_no_process_waiting(tmp_path):
+    """In the warm-up nothing passes through them, and DDP asked for their gradients."""
+    os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
+    mp.spawn(train_model, (str(tmp_path),), nprocs=2)
+    (during, first), (_, second) = (torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1))
+    assert all(gradient == 0 for step in during[:3] for gradient in step)
+    assert all(gradient > 0 for step in during[3:] for gradient in step)
+    for name, value in first.items():
+        assert torch.equal(value, second[name]), name
