@@ -62,7 +62,13 @@ def prepare() -> tuple[GenomicsTrainer, DatasetDict, str | None, ModelArguments,
     set_seed(training_args.seed)
 
     dataset = data_args.load(training_args.seed)
-    model, tokenizer = build_model(model_args, dataset, data_args.max_length, data_args.cache_dir)
+    model, tokenizer = build_model(
+        model_args,
+        dataset,
+        data_args.max_length,
+        data_args.cache_dir,
+        is_trained=not training_args.do_train,
+    )
     if model_args.lora:
         model = with_lora(
             model,

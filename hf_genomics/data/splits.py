@@ -18,8 +18,8 @@ def require_splits(dataset: DatasetDict, *splits: str) -> None:
     if missing:
         raise ValueError(
             f"The data has the splits {', '.join(dataset)}, but {', '.join(missing)} is needed; "
-            "name its file (--validation_file, --test_file), or set a part of the training rows "
-            "aside (--validation_fraction 0.1)."
+            "name its file (--train_file with --validation_file, --test_file), or set a part of "
+            "the training rows aside (--validation_fraction 0.1)."
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,10 @@ import torch
 from datasets import DatasetDict
 from numpy.typing import NDArray
 from transformers import (
+    AutoConfig,
     AutoModelForSequenceClassification,
     AutoTokenizer,
+    PreTrainedConfig,
     PreTrainedModel,
     Trainer,
 )
@@ -27,6 +29,7 @@ from hf_genomics.evaluation.predictions import write_predictions
 logger = logging.getLogger(__name__)
 
 _NO_LIMIT = 1e29  # the `model_max_length` of a tokenizer without a limit is 1e30
+QUANTIZER = "vqdna_quantizer"  # a model type without a classifier
 LABEL_SEPARATOR = ";"  # between the names of several predicted labels of one sequence
 
 
@@ -78,6 +81,30 @@ def require_model(name_or_path: str) -> None:
         raise ValueError(
             f"There is no folder {name_or_path}; give that of a saved model, or the id of a model "
             "on the Hub (user/name)."
+        )
+
+
+def require_classifier(config: PreTrainedConfig, name: str) -> None:
+    """Raises ValueError if a model is of a type that has no classifier, which it says."""
+    if config.model_type == QUANTIZER:
+        raise ValueError(
+            f"{name} is a VQDNA quantizer, and no classifier; pretrain a language model on it "
+            f"first (examples/pretrain_vqdna.py --quantizer {name}), then fine-tune that."
+        )
+
+
+def require_trained(loading: Mapping[str, Any], name: str) -> None:
+    """Raises ValueError if a loaded model has weights that its checkpoint had none for.
+
+    Args:
+        loading: What `from_pretrained` gives with `output_loading_info=True`.
+        name: Of the model.
+    """
+    random = sorted(loading["missing_keys"])
+    if random:
+        raise ValueError(
+            f"{name} has no trained classifier of sequences: {random[0]} is missing, and would be "
+            "random. Fine-tune it first (examples/finetune.py --model_name_or_path)."
         )
 
 
@@ -163,12 +190,18 @@ class SequenceClassifier:
                 None for what the tokenizer was saved with.
 
         Raises:
-            ValueError: There is no such folder, or the tokenizer has no setting `on_invalid`.
+            ValueError: There is no such folder, the model in it has no trained classifier, or the
+                tokenizer has no setting `on_invalid`.
         """
         require_model(name_or_path)
-        model = AutoModelForSequenceClassification.from_pretrained(
-            name_or_path, trust_remote_code=trust_remote_code
+        require_classifier(
+            AutoConfig.from_pretrained(name_or_path, trust_remote_code=trust_remote_code),
+            name_or_path,
         )
+        model, loading = AutoModelForSequenceClassification.from_pretrained(
+            name_or_path, trust_remote_code=trust_remote_code, output_loading_info=True
+        )
+        require_trained(loading, name_or_path)
         tokenizer = AutoTokenizer.from_pretrained(name_or_path, trust_remote_code=trust_remote_code)
         set_on_invalid(tokenizer, on_invalid)
         return cls(model, tokenizer, device, truncation=truncation)

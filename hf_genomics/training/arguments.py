@@ -6,7 +6,7 @@ import dataclasses
 import math
 import os
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -285,6 +285,8 @@ def parse_arguments(
         parser.error("--lora is a way to train; leave it out with --do_train false")
     if (data.dataset_name is None) == (data.train_file is None):
         parser.error("give one of --dataset_name and --train_file")
+    for problem in (*_without_effect(model, data), *_out_of_bounds(model, data, training)):
+        parser.error(problem)
     if named.output_dir is None:
         parser.error("give --output_dir, the folder for the model and its results")
     if training.train_sampling_strategy not in ("random", "sequential"):
@@ -317,6 +319,65 @@ def parse_arguments(
     recipe = dataclasses.replace(recipe, **{k: v for k, v in given.items() if v is not None})
     require_one_group(training)
     return model, data, training, recipe
+
+
+def _without_effect(model: ModelArguments, data: DataArguments) -> Iterator[str]:
+    """What is said of options that would be ignored beside the others."""
+    if data.dataset_name is not None and (data.validation_file or data.test_file):
+        yield (
+            "--validation_file and --test_file go with --train_file; a data set has its own "
+            "splits, and of a single table name it by --train_file"
+        )
+    if data.train_file is not None and data.dataset_config_name is not None:
+        yield "--dataset_config_name needs --dataset_name; a file has no configurations"
+    if model.model_type is not None:
+        for name in ("trust_remote_code", "ignore_mismatched_sizes"):
+            if getattr(model, name):
+                yield f"--{name} needs --model_name_or_path; a new model is none of others"
+    if not model.lora:
+        for option in dataclasses.fields(ModelArguments):
+            if option.name.startswith("lora_") and getattr(model, option.name) != (
+                [] if option.default is dataclasses.MISSING else option.default
+            ):
+                yield f"--{option.name} needs --lora"
+
+
+def _out_of_bounds(
+    model: ModelArguments, data: DataArguments, training: TrainingArguments
+) -> Iterator[str]:
+    """What is said of values that no training can have, or that this one does not."""
+    if not training.do_train and model.model_type is not None:
+        yield "--do_train false needs --model_name_or_path; a new model has random weights"
+    for name in (
+        "per_device_train_batch_size",
+        "per_device_eval_batch_size",
+        "gradient_accumulation_steps",
+    ):
+        if getattr(training, name) < 1:
+            yield f"--{name} is {getattr(training, name)}; give 1 or more"
+    if data.max_length is not None and data.max_length < 1:
+        yield f"--max_length is {data.max_length}; give 1 or more"
+    if not 0 <= training.learning_rate < math.inf:
+        yield f"--learning_rate is {training.learning_rate}; give 0 or a positive number"
+    if not 0 <= training.label_smoothing_factor < 1:
+        yield (
+            f"--label_smoothing_factor is {training.label_smoothing_factor}; give 0 (none) or a "
+            "number below 1"
+        )
+    if training.max_steps <= 0 and not training.num_train_epochs > 0:
+        yield (
+            f"--num_train_epochs is {training.num_train_epochs}; give a positive number, or "
+            "--do_train false to score a trained model as it is"
+        )
+    if training.prediction_loss_only or training.label_names or not training.eval_do_concat_batches:
+        yield (
+            "--prediction_loss_only, --label_names and --eval_do_concat_batches change what is "
+            "predicted, of which the scores are made; leave them out"
+        )
+    if training.remove_unused_columns:
+        yield "--remove_unused_columns would remove the sequences; leave it out"
+    if training.neftune_noise_alpha is not None:
+        yield "--neftune_noise_alpha is for models with token embeddings; leave it out"
 
 
 def is_better_when_greater(metric: str | None) -> bool:

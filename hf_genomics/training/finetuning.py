@@ -16,9 +16,15 @@ from transformers import (
 )
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
+from hf_genomics.data.collators import length_limit
 from hf_genomics.data.sequence_datasets import longest_sequence
 from hf_genomics.data.shared_sequences import shared_rows
-from hf_genomics.evaluation.classification import require_model
+from hf_genomics.evaluation.classification import (
+    QUANTIZER,
+    require_classifier,
+    require_model,
+    require_trained,
+)
 from hf_genomics.evaluation.metrics import CLASSIFICATION_METRICS, REGRESSION_METRICS
 from hf_genomics.tokenization_dna import DNATokenizer
 from hf_genomics.training.arguments import ModelArguments
@@ -34,24 +40,33 @@ from hf_genomics.training.recipes import SELECTION_METRIC
 
 logger = logging.getLogger(__name__)
 
+NO_LIMIT = int(1e30)  # what Transformers writes for a tokenizer that cuts nothing
 REGRESSION_SELECTION_METRIC = "pearson"
-QUANTIZER = "vqdna_quantizer"  # a model type without a classifier
 SET_OTHERWISE = {
+    "id2label": "the names of the labels come with the data",
+    "label2id": "the names of the labels come with the data",
+    "num_labels": "the number of labels comes with the data",
     "problem_type": "--problem_type says what the labels are",
     "dtype": "weights train in float32, and --bf16 true computes in bfloat16",
 }
 
 
 def build_model(
-    args: ModelArguments, dataset: DatasetDict, max_length: int | None, cache_dir: str | None = None
+    args: ModelArguments,
+    dataset: DatasetDict,
+    max_length: int | None,
+    cache_dir: str | None = None,
+    *,
+    is_trained: bool = False,
 ) -> tuple[PreTrainedModel, Any]:
     """The model and tokenizer that the arguments name, with a head for the labels of `dataset`.
 
     Args:
         args: Name of a trained model, or type and preset of a new one; overrides of either.
         dataset: Splits with the columns `sequence` and `label`.
-        max_length: See `new_model`.
+        max_length: See `new_model` and `pretrained_model`.
         cache_dir: Where models of the Hub are kept.
+        is_trained: Whether it is to be used as it is.
 
     Raises:
         ValueError: See `new_model` and `pretrained_model`; or the model has no such attention.
@@ -67,6 +82,8 @@ def build_model(
             args.config_overrides,
             trust_remote_code=args.trust_remote_code,
             ignore_mismatched_sizes=args.ignore_mismatched_sizes,
+            max_length=max_length,
+            is_trained=is_trained,
             cache_dir=cache_dir,
         )
     if args.attn_implementation is not None:
@@ -145,7 +162,7 @@ def new_model(
     # a model of any length gets a tokenizer that cuts nothing, but for a limit of one's own
     any_length = getattr(config, "head", "flatten") != "flatten"
     limit = max_length if any_length else overrides.get("max_length")
-    return model, DNATokenizer(model_max_length=limit or int(1e30))
+    return model, DNATokenizer(model_max_length=limit or NO_LIMIT)
 
 
 def _overrides(text: str, config_class: type[PreTrainedConfig]) -> dict[str, Any]:
@@ -162,6 +179,8 @@ def pretrained_model(
     *,
     trust_remote_code: bool = False,
     ignore_mismatched_sizes: bool = False,
+    max_length: int | None = None,
+    is_trained: bool = False,
     cache_dir: str | None = None,
 ) -> tuple[PreTrainedModel, Any]:
     """A trained model and its tokenizer, with a head for the labels of `dataset`.
@@ -176,24 +195,22 @@ def pretrained_model(
             `parse_config_overrides`; only those that leave every weight its name and shape.
         trust_remote_code: Run the code that comes with the model.
         ignore_mismatched_sizes: Start a new head where the model has one for other labels.
+        max_length: Most bases of a sequence in training; a model of any length keeps it in its
+            tokenizer, in place of the one before.
+        is_trained: Whether it is to be used as it is.
         cache_dir: Where models of the Hub are kept.
 
     Raises:
         ValueError: There is no such folder; it holds a quantizer; the checkpoint has other labels
-            than the data (see `matching_settings`) and `ignore_mismatched_sizes` is False; or an
-            override is no field or does not fit the weights.
+            than the data (see `matching_settings`) and `ignore_mismatched_sizes` is False; its
+            head is new though `is_trained`; or an override is no field or does not fit the weights.
         StrictDataclassError: An override has a value that the configuration refuses.
     """
     require_model(name_or_path)
     feature = _label_feature(dataset)
     options: dict[str, Any] = {"trust_remote_code": trust_remote_code, "cache_dir": cache_dir}
     config = AutoConfig.from_pretrained(name_or_path, **options)
-    if config.model_type == QUANTIZER:
-        raise ValueError(
-            f"{name_or_path} is a VQDNA quantizer, and no classifier; pretrain a language model on "
-            f"it first (examples/pretrain_vqdna.py --quantizer {name_or_path}), then fine-tune "
-            "that."
-        )
+    require_classifier(config, name_or_path)
     overrides = _overrides(config_overrides, type(config))
     if overrides:
         changed = type(config).from_dict(config.to_dict() | overrides)  # which checks its fields
@@ -204,11 +221,12 @@ def pretrained_model(
         try:
             labels = matching_settings(config, feature, name_or_path)
         except ValueError:
-            if not ignore_mismatched_sizes:
+            if not ignore_mismatched_sizes or is_trained:
                 raise
             new_head = True
-    model = AutoModelForSequenceClassification.from_pretrained(
+    model, loading = AutoModelForSequenceClassification.from_pretrained(
         name_or_path,
+        output_loading_info=True,
         ignore_mismatched_sizes=ignore_mismatched_sizes,
         # small steps vanish in weights of bfloat16, as which a checkpoint may have been saved
         dtype=torch.float32,
@@ -218,7 +236,14 @@ def pretrained_model(
     )
     if new_head:
         restart_head(model)
-    return model, AutoTokenizer.from_pretrained(name_or_path, **options)
+    if is_trained:
+        require_trained(loading, name_or_path)
+    tokenizer = AutoTokenizer.from_pretrained(name_or_path, **options)
+    has_limit = length_limit(model.config) is not None or not hasattr(tokenizer, "on_invalid")
+    if not (is_trained or has_limit):  # that of another's tokenizer may be the model's
+        tokenizer.model_max_length = max_length or NO_LIMIT
+        tokenizer.init_kwargs["model_max_length"] = tokenizer.model_max_length  # which is saved
+    return model, tokenizer
 
 
 def require_same_weights(

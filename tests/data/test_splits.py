@@ -20,7 +20,9 @@ def rows_of(split):
 def test_missing_splits_are_named():
     with pytest.raises(ValueError, match="has the splits train, but validation, test is needed"):
         require_splits(training_rows([0, 1]), "train", "validation", "test")
-    with pytest.raises(ValueError, match="--validation_file, --test_file.*--validation_fraction"):
+    with pytest.raises(
+        ValueError, match="--train_file with --validation_file.*--validation_fraction"
+    ):
         require_splits(training_rows([0, 1]), "validation")
 
 

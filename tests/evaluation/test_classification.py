@@ -6,7 +6,16 @@ import pytest
 import torch
 from transformers.trainer_utils import PredictionOutput
 
-from hf_genomics import DNATokenizer, HyperbolicCNNConfig, HyperbolicCNNForSequenceClassification
+from hf_genomics import (
+    DNATokenizer,
+    HyperbolicCNNConfig,
+    HyperbolicCNNForSequenceClassification,
+    PhyloGPNConfig,
+    PhyloGPNForMaskedLM,
+    PhyloGPNForSequenceClassification,
+    VQDNAQuantizerConfig,
+    VQDNAQuantizerModel,
+)
 from hf_genomics.evaluation.classification import (
     SequenceClassifier,
     model_summary,
@@ -43,6 +52,25 @@ def logits_of(classify, sequences):
 
 def probabilities_of(columns):
     return np.array([values for name, values in columns.items() if "probability" in name]).T
+
+
+def test_a_model_without_a_trained_head_predicts_nothing(tmp_path):
+    config = PhyloGPNConfig(outer_dim=8, inner_dim=4, num_stacks=1, token_padding="same")
+    PhyloGPNForMaskedLM(config).save_pretrained(tmp_path)
+    DNATokenizer().save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match="no trained classifier of sequences: classifier") as error:
+        SequenceClassifier.from_pretrained(str(tmp_path))
+    assert "Fine-tune it first" in str(error.value)
+    PhyloGPNForSequenceClassification(config).save_pretrained(tmp_path)
+    SequenceClassifier.from_pretrained(str(tmp_path))
+
+
+def test_a_quantizer_is_no_classifier_in_one_sentence(tmp_path):
+    config = VQDNAQuantizerConfig(hidden_size=8, stem_dim=8, num_layers=1, codebook_sizes=[8, 8])
+    VQDNAQuantizerModel(config).save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match="is a VQDNA quantizer, and no classifier") as error:
+        SequenceClassifier.from_pretrained(str(tmp_path))
+    assert len(str(error.value)) < 250 + 2 * len(str(tmp_path))
 
 
 def test_classes_by_name_with_their_probabilities():

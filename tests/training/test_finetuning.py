@@ -115,6 +115,85 @@ def test_the_tokenizer_of_a_model_of_any_length_cuts_nothing_unless_told(max_len
     assert tokenizer.model_max_length == expected
 
 
+@pytest.mark.parametrize(("before", "now"), [(None, 7), (7, None), (7, 5)])
+def test_a_trained_model_of_any_length_cuts_where_it_was_trained_last(tmp_path, before, now):
+    args = ModelArguments(model_type="hyperbolic_cnn", config_overrides=TINY + ",head=parts")
+    for saved in build_model(args, dataset_of(CLASSES, 1), before):
+        saved.save_pretrained(tmp_path)
+    args = ModelArguments(model_name_or_path=str(tmp_path))
+    _, tokenizer = build_model(args, dataset_of(CLASSES, 1), now)
+    tokenizer.save_pretrained(tmp_path / "again")
+    again = DNATokenizer.from_pretrained(tmp_path / "again")
+    assert tokenizer.model_max_length == again.model_max_length == (now or int(1e30))
+
+
+def test_a_head_that_would_be_random_is_refused_where_nothing_is_trained(tmp_path):
+    saved_phylogpn(tmp_path / "masked")
+    args = ModelArguments(model_name_or_path=str(tmp_path / "masked"))
+    build_model(args, dataset_of(CLASSES, 1), None)
+    with pytest.raises(ValueError, match=r"no trained classifier .*: classifier.*Fine-tune it"):
+        build_model(args, dataset_of(CLASSES, 1), None, is_trained=True)
+    folder = save_tiny(tmp_path / "tiny", num_labels=2)
+    args = ModelArguments(model_name_or_path=folder, ignore_mismatched_sizes=True)
+    build_model(args, dataset_of(ClassLabel(2), 1), None, is_trained=True)
+    build_model(args, dataset_of(CLASSES, 1), None)
+    with pytest.raises(ValueError, match="labels"):
+        build_model(args, dataset_of(CLASSES, 1), None, is_trained=True)
+
+
+FILES = ["--train_file", "train.csv", "--output_dir", "runs"]
+NEW = ["--model_type", "hyperbolic_cnn"]
+TRAINED = ["--model_name_or_path", "me/model"]
+FOLDER = ["--dataset_name", "data", "--output_dir", "runs"]
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ([*FOLDER, *NEW, "--test_file", "t.csv"], "--test_file go with --train_file"),
+        ([*FOLDER, *NEW, "--validation_file", "v.csv"], "--test_file go with --train_file"),
+        ([*FILES, *NEW, "--dataset_config_name", "a"], "config_name needs --dataset_name"),
+        ([*FILES, *NEW, "--trust_remote_code"], "remote_code needs --model_name_or_path"),
+        ([*FILES, *NEW, "--ignore_mismatched_sizes"], "sizes needs --model_name_or_path"),
+        ([*FILES, *NEW, "--lora_rank", "4"], "--lora_rank needs --lora"),
+        ([*FILES, *NEW, "--lora_target_modules", "fc"], "--lora_target_modules needs --lora"),
+        ([*FILES, *NEW, "--do_train", "false"], "--do_train false needs --model_name_or_path"),
+        ([*FILES, *NEW, "--learning_rate", "-1"], "--learning_rate is -1.0; give 0 or a pos"),
+        ([*FILES, *NEW, "--learning_rate", "nan"], "--learning_rate is nan"),
+        ([*FILES, *NEW, "--per_device_train_batch_size", "0"], "is 0; give 1 or more"),
+        ([*FILES, *NEW, "--per_device_eval_batch_size", "0"], "is 0; give 1 or more"),
+        ([*FILES, *NEW, "--gradient_accumulation_steps", "0"], "is 0; give 1 or more"),
+        ([*FILES, *NEW, "--max_length", "0"], "--max_length is 0; give 1 or more"),
+        ([*FILES, *NEW, "--label_smoothing_factor", "1"], "give 0 .none. or a number below 1"),
+        ([*FILES, *NEW, "--num_train_epochs", "0"], "epochs is 0.0; give a positive number"),
+        ([*FILES, *NEW, "--prediction_loss_only", "true"], "change what is predicted"),
+        ([*FILES, *NEW, "--label_names", "label"], "change what is predicted"),
+        ([*FILES, *NEW, "--eval_do_concat_batches", "false"], "change what is predicted"),
+        ([*FILES, *NEW, "--remove_unused_columns", "true"], "would remove the sequences"),
+        ([*FILES, *NEW, "--neftune_noise_alpha", "5"], "models with token embeddings"),
+    ],
+)
+def test_options_without_effect_or_out_of_bounds_are_refused(capsys, command, message):
+    with pytest.raises(SystemExit) as raised:
+        parse_arguments(command)
+    assert raised.value.code == 2
+    assert re.search(message, capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        [*FILES, *NEW, "--validation_file", "v.csv", "--test_file", "t.csv"],
+        [*FOLDER, *TRAINED, "--dataset_config_name", "a", "--trust_remote_code"],
+        [*FOLDER, *TRAINED, "--lora", "--lora_rank", "4", "--lora_target_modules", "fc"],
+        [*FOLDER, *TRAINED, "--do_train", "false", "--num_train_epochs", "1"],
+        [*FILES, *NEW, "--num_train_epochs", "0", "--max_steps", "3", "--learning_rate", "0"],
+    ],
+)
+def test_options_that_have_an_effect_are_taken(command):
+    parse_arguments(command)
+
+
 def test_a_new_model_by_a_preset_and_what_differs_from_it():
     args = ModelArguments(
         model_type="hyperbolic_cnn", preset="residual", config_overrides="num_channels=9"
@@ -266,6 +345,8 @@ def test_overrides_that_do_not_fit_a_trained_model_are_refused(tmp_path, overrid
     [
         ("problem_type=regression", "cannot set problem_type: --problem_type says what"),
         ("dtype=bfloat16", "cannot set dtype: weights train in float32, and --bf16 true"),
+        ("label2id=none", "cannot set label2id: the names of the labels come with the data"),
+        ("id2label=none", "cannot set id2label: the names of the labels come with the data"),
     ],
 )
 def test_fields_that_are_set_otherwise_are_refused(tmp_path, trained, override, message):
