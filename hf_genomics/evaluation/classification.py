@@ -96,15 +96,21 @@ def require_classifier(config: PreTrainedConfig, name: str) -> None:
 def require_trained(loading: Mapping[str, Any], name: str) -> None:
     """Raises ValueError if a loaded model has weights that its checkpoint had none for.
 
+    Transformers draws those at random, also where the checkpoint has them in another shape.
+
     Args:
         loading: What `from_pretrained` gives with `output_loading_info=True`.
         name: Of the model.
     """
-    random = sorted(loading["missing_keys"])
+    random = [f"{key} is missing" for key in sorted(loading["missing_keys"])]
+    random += [
+        f"{key} has the shape {tuple(found)} where its configuration needs {tuple(needed)}"
+        for key, found, needed in sorted(loading["mismatched_keys"])
+    ]
     if random:
         raise ValueError(
-            f"{name} has no trained classifier of sequences: {random[0]} is missing, and would be "
-            "random. Fine-tune it first (examples/finetune.py --model_name_or_path)."
+            f"{name} has no trained classifier of sequences: {random[0]}, and would be random. "
+            "Fine-tune it first (examples/finetune.py --model_name_or_path)."
         )
 
 
@@ -199,7 +205,10 @@ class SequenceClassifier:
             name_or_path,
         )
         model, loading = AutoModelForSequenceClassification.from_pretrained(
-            name_or_path, trust_remote_code=trust_remote_code, output_loading_info=True
+            name_or_path,
+            trust_remote_code=trust_remote_code,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # refused below, in one sentence
         )
         require_trained(loading, name_or_path)
         tokenizer = AutoTokenizer.from_pretrained(name_or_path, trust_remote_code=trust_remote_code)

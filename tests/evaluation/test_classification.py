@@ -65,6 +65,17 @@ def test_a_model_without_a_trained_head_predicts_nothing(tmp_path):
     SequenceClassifier.from_pretrained(str(tmp_path))
 
 
+def test_a_head_for_another_number_of_labels_predicts_nothing(tmp_path):
+    """Transformers ends in a traceback where the configuration has been edited."""
+    model = classifier(num_labels=2).model
+    model.save_pretrained(tmp_path)
+    DNATokenizer().save_pretrained(tmp_path)
+    model.config.num_labels = 3
+    model.config.save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match=r"classifier\S* has the shape \(2.* needs \(3"):
+        SequenceClassifier.from_pretrained(str(tmp_path))
+
+
 def test_a_quantizer_is_no_classifier_in_one_sentence(tmp_path):
     config = VQDNAQuantizerConfig(hidden_size=8, stem_dim=8, num_layers=1, codebook_sizes=[8, 8])
     VQDNAQuantizerModel(config).save_pretrained(tmp_path)

@@ -11,6 +11,7 @@ import pytest
 from datasets import ClassLabel, Dataset, Features, Value
 
 from hf_genomics import DNATokenizer, HyperbolicCNNConfig, HyperbolicCNNForSequenceClassification
+from tests.hub.training_runs import write_vqdna_run
 
 FINETUNE = str(Path(__file__).resolve().parents[2] / "examples" / "finetune.py")
 NEW = ["--model_type", "hyperbolic_cnn", "--num_train_epochs", "1", "--disable_tqdm", "true"]
@@ -131,3 +132,16 @@ def test_a_trained_model_scores_other_files_by_the_names_of_their_classes(finetu
     for name in ("test_auroc", "test_loss", "test_matthews_correlation"):
         assert scores[0][name] == scores[1][name]
     assert scores[0]["test_auroc"] != 0.5
+
+
+def test_a_random_head_is_not_scored(finetune, tmp_path, capsys):
+    """Of a language model that is to be scored, not trained."""
+    write_splits(tmp_path)
+    language_model = write_vqdna_run(tmp_path / "lm")
+    command = ("--model_name_or_path", language_model, "--dataset_name", tmp_path)
+    with pytest.raises(SystemExit) as stopped:
+        finetune(*command, "--do_train", "false")
+    assert stopped.value.code == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert re.fullmatch("finetune.py: error: .*lm has no trained classifier of seq.*", error), error
+    assert not (tmp_path / "run" / "all_results.json").exists()

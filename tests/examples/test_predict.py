@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from hf_genomics import DNATokenizer, HyperbolicCNNConfig, HyperbolicCNNForSequenceClassification
+from tests.hub.training_runs import write_vqdna_quantizer_run, write_vqdna_run
 
 PREDICT = str(Path(__file__).resolve().parents[2] / "examples" / "predict.py")
 CSV = "name,dna\n007,ACGT\nNA,NA\nlast,acgtttgg\n"
@@ -180,3 +181,21 @@ def test_a_model_folder_that_is_not_there(predict, tmp_path, capsys):
     given = write(tmp_path / "in.csv", "sequence\nACGT\n")
     gone = ("--model", tmp_path / "gone")
     refused(predict, capsys, "There is no folder .*gone;", given, tmp_path / "o.csv", *gone)
+
+
+@pytest.mark.parametrize(
+    ("write_model", "message"),
+    [
+        (write_vqdna_run, "lm has no trained classifier of sequences: classifier.* Fine-tune it"),
+        (write_vqdna_quantizer_run, "lm is a VQDNA quantizer, and no classifier; pretrain a lang"),
+    ],
+    ids=["language model", "quantizer"],
+)
+def test_a_model_that_was_not_fine_tuned_predicts_nothing(
+    predict, tmp_path, capsys, write_model, message
+):
+    folder = write_model(tmp_path / "lm")
+    given = write(tmp_path / "in.csv", "sequence\nACGT\n")
+    output = tmp_path / "out.csv"
+    refused(predict, capsys, message, given, output, "--model", folder)
+    assert not output.exists()
