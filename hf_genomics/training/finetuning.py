@@ -160,16 +160,16 @@ def new_model(
             "--model_name_or_path takes a model that was pretrained on a trained one."
         )
     # a model of any length gets a tokenizer that cuts nothing, but for a limit of one's own
-    any_length = getattr(config, "head", "flatten") != "flatten"
-    limit = max_length if any_length else overrides.get("max_length")
+    limit = length_limit(config) or max_length
     return model, DNATokenizer(model_max_length=limit or NO_LIMIT)
 
 
 def _overrides(text: str, config_class: type[PreTrainedConfig]) -> dict[str, Any]:
-    overrides = parse_config_overrides(text, config_class)
-    for name in sorted(SET_OTHERWISE.keys() & overrides.keys()):
+    # by name and before any is read: not all of them are fields that a line of text can set
+    names = {part.partition("=")[0].strip() for part in text.split(",")}
+    for name in sorted(SET_OTHERWISE.keys() & names):
         raise ValueError(f"--config_overrides cannot set {name}: {SET_OTHERWISE[name]}.")
-    return overrides
+    return parse_config_overrides(text, config_class)
 
 
 def pretrained_model(

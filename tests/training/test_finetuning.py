@@ -115,6 +115,22 @@ def test_the_tokenizer_of_a_model_of_any_length_cuts_nothing_unless_told(max_len
     assert tokenizer.model_max_length == expected
 
 
+@pytest.mark.parametrize(("max_length", "expected"), [(None, int(1e30)), (20, 20)])
+@pytest.mark.parametrize(
+    ("model_type", "sizes"),
+    [
+        ("phylogpn", "outer_dim=8,inner_dim=4,num_stacks=1"),
+        ("vqdna", "hidden_size=16,num_attention_heads=2,intermediate_size=32,num_hidden_layers=1"),
+    ],
+)
+def test_families_without_a_head_of_fixed_length_keep_the_limit_they_were_told(
+    model_type, sizes, max_length, expected
+):
+    args = ModelArguments(model_type=model_type, config_overrides=sizes)
+    _, tokenizer = build_model(args, dataset_of(CLASSES, 1), max_length)
+    assert tokenizer.model_max_length == expected
+
+
 @pytest.mark.parametrize(("before", "now"), [(None, 7), (7, None), (7, 5)])
 def test_a_trained_model_of_any_length_cuts_where_it_was_trained_last(tmp_path, before, now):
     args = ModelArguments(model_type="hyperbolic_cnn", config_overrides=TINY + ",head=parts")
@@ -347,6 +363,8 @@ def test_overrides_that_do_not_fit_a_trained_model_are_refused(tmp_path, overrid
         ("dtype=bfloat16", "cannot set dtype: weights train in float32, and --bf16 true"),
         ("label2id=none", "cannot set label2id: the names of the labels come with the data"),
         ("id2label=none", "cannot set id2label: the names of the labels come with the data"),
+        ("id2label=promoter", "cannot set id2label: the names of the labels come with the data"),
+        ("dropout=0.1, num_labels=3", "cannot set num_labels: the number of labels comes with"),
     ],
 )
 def test_fields_that_are_set_otherwise_are_refused(tmp_path, trained, override, message):
