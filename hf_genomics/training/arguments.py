@@ -8,6 +8,7 @@ import os
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from datasets import DatasetDict
@@ -285,7 +286,10 @@ def parse_arguments(
         parser.error("--lora is a way to train; leave it out with --do_train false")
     if (data.dataset_name is None) == (data.train_file is None):
         parser.error("give one of --dataset_name and --train_file")
-    for problem in (*_without_effect(model, data), *_out_of_bounds(model, data, training)):
+    if not training.do_train and model.model_type is not None:
+        parser.error("--do_train false needs --model_name_or_path; a new model has random weights")
+    problems = (*_without_effect(model, data), *_unsupported(training))
+    for problem in (*problems, *_out_of_bounds(data, training)):
         parser.error(problem)
     if named.output_dir is None:
         parser.error("give --output_dir, the folder for the model and its results")
@@ -342,12 +346,28 @@ def _without_effect(model: ModelArguments, data: DataArguments) -> Iterator[str]
                 yield f"--{option.name} needs --lora"
 
 
-def _out_of_bounds(
-    model: ModelArguments, data: DataArguments, training: TrainingArguments
-) -> Iterator[str]:
-    """What is said of values that no training can have, or that this one does not."""
-    if not training.do_train and model.model_type is not None:
-        yield "--do_train false needs --model_name_or_path; a new model has random weights"
+# Options of the Trainer that nothing comes of here: the value that they keep, and why.
+UNSUPPORTED: dict[str, tuple[Any, str]] = {
+    "prediction_loss_only": (False, "the scores are computed from predictions"),
+    "label_names": (None, "the labels are those of --label_column"),
+    "eval_do_concat_batches": (True, "the scores are those of all batches of a split together"),
+    "remove_unused_columns": (False, "the sequences are such a column: no model takes text"),
+    "neftune_noise_alpha": (None, "most models here have no table of embeddings to add noise to"),
+}
+
+
+def _unsupported(training: TrainingArguments) -> Iterator[str]:
+    for name, (kept, why) in UNSUPPORTED.items():
+        if getattr(training, name) != kept:
+            yield f"--{name} is {getattr(training, name)}, but {why}; leave it out"
+
+
+def _out_of_bounds(data: DataArguments, training: TrainingArguments) -> Iterator[str]:
+    """What is said of numbers that no training can have.
+
+    They would end in a traceback when the data have been read; or, of epochs, in a model that is
+    scored and saved as it was drawn.
+    """
     for name in (
         "per_device_train_batch_size",
         "per_device_eval_batch_size",
@@ -364,20 +384,12 @@ def _out_of_bounds(
             f"--label_smoothing_factor is {training.label_smoothing_factor}; give 0 (none) or a "
             "number below 1"
         )
-    if training.max_steps <= 0 and not training.num_train_epochs > 0:
+    counts_epochs = training.do_train and training.max_steps <= 0
+    if counts_epochs and not 0 < training.num_train_epochs < math.inf:
         yield (
             f"--num_train_epochs is {training.num_train_epochs}; give a positive number, or "
             "--do_train false to score a trained model as it is"
         )
-    if training.prediction_loss_only or training.label_names or not training.eval_do_concat_batches:
-        yield (
-            "--prediction_loss_only, --label_names and --eval_do_concat_batches change what is "
-            "predicted, of which the scores are made; leave them out"
-        )
-    if training.remove_unused_columns:
-        yield "--remove_unused_columns would remove the sequences; leave it out"
-    if training.neftune_noise_alpha is not None:
-        yield "--neftune_noise_alpha is for models with token embeddings; leave it out"
 
 
 def is_better_when_greater(metric: str | None) -> bool:

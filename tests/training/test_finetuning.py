@@ -182,11 +182,12 @@ FOLDER = ["--dataset_name", "data", "--output_dir", "runs"]
         ([*FILES, *NEW, "--max_length", "0"], "--max_length is 0; give 1 or more"),
         ([*FILES, *NEW, "--label_smoothing_factor", "1"], "give 0 .none. or a number below 1"),
         ([*FILES, *NEW, "--num_train_epochs", "0"], "epochs is 0.0; give a positive number"),
-        ([*FILES, *NEW, "--prediction_loss_only", "true"], "change what is predicted"),
-        ([*FILES, *NEW, "--label_names", "label"], "change what is predicted"),
-        ([*FILES, *NEW, "--eval_do_concat_batches", "false"], "change what is predicted"),
-        ([*FILES, *NEW, "--remove_unused_columns", "true"], "would remove the sequences"),
-        ([*FILES, *NEW, "--neftune_noise_alpha", "5"], "models with token embeddings"),
+        ([*FILES, *NEW, "--num_train_epochs", "inf"], "epochs is inf; give a positive number"),
+        ([*FILES, *NEW, "--prediction_loss_only", "true"], "only is True, but the scores are"),
+        ([*FILES, *NEW, "--label_names", "foo"], "names is .'foo'., but .* of --label_column"),
+        ([*FILES, *NEW, "--eval_do_concat_batches", "false"], "batches is False, but .* together"),
+        ([*FILES, *NEW, "--remove_unused_columns", "true"], "columns is True, but the sequences"),
+        ([*FILES, *NEW, "--neftune_noise_alpha", "5"], "alpha is 5.0, but most models here have"),
     ],
 )
 def test_options_without_effect_or_out_of_bounds_are_refused(capsys, command, message):
@@ -202,7 +203,7 @@ def test_options_without_effect_or_out_of_bounds_are_refused(capsys, command, me
         [*FILES, *NEW, "--validation_file", "v.csv", "--test_file", "t.csv"],
         [*FOLDER, *TRAINED, "--dataset_config_name", "a", "--trust_remote_code"],
         [*FOLDER, *TRAINED, "--lora", "--lora_rank", "4", "--lora_target_modules", "fc"],
-        [*FOLDER, *TRAINED, "--do_train", "false", "--num_train_epochs", "1"],
+        [*FOLDER, *TRAINED, "--do_train", "false", "--num_train_epochs", "0"],
         [*FILES, *NEW, "--num_train_epochs", "0", "--max_steps", "3", "--learning_rate", "0"],
     ],
 )
