@@ -326,7 +326,12 @@ def parse_arguments(
 
 
 def _without_effect(model: ModelArguments, data: DataArguments) -> Iterator[str]:
-    """What is said of options that would be ignored beside the others."""
+    """What is said of options that would be ignored beside the others.
+
+    Not of --trust_remote_code and --ignore_mismatched_sizes beside --model_type: they permit what a
+    new model has no use for, and `examples/repeat_finetuning.py` gives new and trained models the
+    same options.
+    """
     if data.dataset_name is not None and (data.validation_file or data.test_file):
         yield (
             "--validation_file and --test_file go with --train_file; a data set has its own "
@@ -334,10 +339,6 @@ def _without_effect(model: ModelArguments, data: DataArguments) -> Iterator[str]
         )
     if data.train_file is not None and data.dataset_config_name is not None:
         yield "--dataset_config_name needs --dataset_name; a file has no configurations"
-    if model.model_type is not None:
-        for name in ("trust_remote_code", "ignore_mismatched_sizes"):
-            if getattr(model, name):
-                yield f"--{name} needs --model_name_or_path; a new model is none of others"
     if not model.lora:
         for option in dataclasses.fields(ModelArguments):
             if option.name.startswith("lora_") and getattr(model, option.name) != (

@@ -169,8 +169,6 @@ FOLDER = ["--dataset_name", "data", "--output_dir", "runs"]
         ([*FOLDER, *NEW, "--test_file", "t.csv"], "--test_file go with --train_file"),
         ([*FOLDER, *NEW, "--validation_file", "v.csv"], "--test_file go with --train_file"),
         ([*FILES, *NEW, "--dataset_config_name", "a"], "config_name needs --dataset_name"),
-        ([*FILES, *NEW, "--trust_remote_code"], "remote_code needs --model_name_or_path"),
-        ([*FILES, *NEW, "--ignore_mismatched_sizes"], "sizes needs --model_name_or_path"),
         ([*FILES, *NEW, "--lora_rank", "4"], "--lora_rank needs --lora"),
         ([*FILES, *NEW, "--lora_target_modules", "fc"], "--lora_target_modules needs --lora"),
         ([*FILES, *NEW, "--do_train", "false"], "--do_train false needs --model_name_or_path"),
@@ -209,6 +207,14 @@ def test_options_without_effect_or_out_of_bounds_are_refused(capsys, command, me
 )
 def test_options_that_have_an_effect_are_taken(command):
     parse_arguments(command)
+
+
+@pytest.mark.parametrize("model", [NEW, TRAINED], ids=["new", "trained"])
+def test_what_repetitions_permit_to_all_models_is_taken_of_each(model):
+    permitted = ["--trust_remote_code", "true", "--ignore_mismatched_sizes", "true"]
+    permitted += ["--lora", "true", "--lora_rank", "4"]
+    own = ["--config_overrides", "", "--dataset_config_name", "mouse/0", "--seed", "1"]
+    parse_arguments([*FOLDER, *own, "--resume_from_checkpoint", "true", *model, *permitted])
 
 
 def test_a_new_model_by_a_preset_and_what_differs_from_it():
