@@ -9,8 +9,8 @@ and `sequence`. Added are `predicted_label` and `probability_<label>` for every 
 for regression), one row for each input row, in the same order. The file is read in batches, so it
 may be larger than memory; the output appears when it is complete. A sequence that is longer than a
 model of fixed length reads is an error, unless --truncation cuts it; for a model of any length,
---truncation cuts at the --max_length that it was trained with, if any. Of several models, for the
-same labels, the mean of the probabilities (for regression, of the predictions) is taken.
+--truncation cuts at the --max_length that it was last trained with, if any. Of several models, for
+the same labels, the mean of the probabilities (for regression, of the predictions) is taken.
 """
 
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter

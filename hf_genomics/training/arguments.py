@@ -128,9 +128,11 @@ class DataArguments:
         default=None, metadata={"help": "Instead of --dataset_name: table of training rows."}
     )
     validation_file: str | None = field(
-        default=None, metadata={"help": "Table to select the best epoch on."}
+        default=None, metadata={"help": "With --train_file: table to select the best epoch on."}
     )
-    test_file: str | None = field(default=None, metadata={"help": "Table to report on, once."})
+    test_file: str | None = field(
+        default=None, metadata={"help": "With --train_file: table to report on, once."}
+    )
     validation_fraction: float | None = field(
         default=None,
         metadata={"help": "Where there are no validation rows: share of train to set aside."},
