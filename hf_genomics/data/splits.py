@@ -56,8 +56,8 @@ def _require_rows_to_stratify(
     if single:
         raise ValueError(
             f"Class {single[0]!r} has one training row, which cannot be in train and in validation "
-            "(validation_fraction): give it a second row, leave the class out, or name a "
-            "--validation_file."
+            "(validation_fraction): give it a second row, leave the class out, or name the tables "
+            "of both (--train_file, --validation_file)."
         )
     if min(aside, len(labels) - aside) < len(counts):
         raise ValueError(
