@@ -342,11 +342,9 @@ def _without_effect(model: ModelArguments, data: DataArguments) -> Iterator[str]
     if data.train_file is not None and data.dataset_config_name is not None:
         yield "--dataset_config_name needs --dataset_name; a file has no configurations"
     if not model.lora:
-        for option in dataclasses.fields(ModelArguments):
-            if option.name.startswith("lora_") and getattr(model, option.name) != (
-                [] if option.default is dataclasses.MISSING else option.default
-            ):
-                yield f"--{option.name} needs --lora"
+        for name, default in vars(ModelArguments()).items():
+            if name.startswith("lora_") and getattr(model, name) != default:
+                yield f"--{name} needs --lora"
 
 
 # Options of the Trainer that nothing comes of here: the value that they keep, and why.

@@ -29,10 +29,7 @@ def parse_config_overrides(text: str, config_class: type[PreTrainedConfig]) -> d
     """
     fields = _field_types(config_class)
     overrides: dict[str, Any] = {}
-    for part in filter(None, (part.strip() for part in text.split(","))):
-        name, equals, value = (piece.strip() for piece in part.partition("="))
-        if not equals:
-            raise ValueError(f"{part!r} is no configuration override; write name=value.")
+    for name, value in override_pairs(text):
         if name not in fields:
             close = difflib.get_close_matches(name, fields, n=3) or sorted(fields)
             raise ValueError(
@@ -42,6 +39,21 @@ def parse_config_overrides(text: str, config_class: type[PreTrainedConfig]) -> d
             raise ValueError(f"{name} is overridden twice; give it one value.")
         overrides[name] = _convert(name, value, fields[name])
     return overrides
+
+
+def override_pairs(text: str) -> list[tuple[str, str]]:
+    """The names and values of `parse_config_overrides`, as they are written.
+
+    Raises:
+        ValueError: A part is no pair.
+    """
+    pairs = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, equals, value = (piece.strip() for piece in part.partition("="))
+        if not equals:
+            raise ValueError(f"{part!r} is no configuration override; write name=value.")
+        pairs.append((name, value))
+    return pairs
 
 
 def _field_types(config_class: type[PreTrainedConfig]) -> dict[str, tuple[type, ...]]:

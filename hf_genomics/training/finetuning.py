@@ -35,7 +35,7 @@ from hf_genomics.training.checkpoint_labels import (
     restart_head,
     shown,
 )
-from hf_genomics.training.config_overrides import parse_config_overrides
+from hf_genomics.training.config_overrides import override_pairs, parse_config_overrides
 from hf_genomics.training.recipes import SELECTION_METRIC
 
 logger = logging.getLogger(__name__)
@@ -166,8 +166,7 @@ def new_model(
 
 def _overrides(text: str, config_class: type[PreTrainedConfig]) -> dict[str, Any]:
     # by name and before any is read: not all of them are fields that a line of text can set
-    names = {part.partition("=")[0].strip() for part in text.split(",")}
-    for name in sorted(SET_OTHERWISE.keys() & names):
+    for name in sorted(SET_OTHERWISE.keys() & dict(override_pairs(text)).keys()):
         raise ValueError(f"--config_overrides cannot set {name}: {SET_OTHERWISE[name]}.")
     return parse_config_overrides(text, config_class)
 
