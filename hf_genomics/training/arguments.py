@@ -8,11 +8,13 @@ import os
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
 from datasets import DatasetDict
 from transformers import HfArgumentParser, TrainingArguments
+from transformers.trainer import TRAINER_STATE_NAME
 
 from hf_genomics.data.label_kinds import PROBLEM_TYPES
 from hf_genomics.data.sequence_datasets import load_sequence_dataset, load_sequence_files
@@ -295,6 +297,11 @@ def parse_arguments(
         parser.error(problem)
     if named.output_dir is None:
         parser.error("give --output_dir, the folder for the model and its results")
+    if not training.do_train and (Path(named.output_dir) / TRAINER_STATE_NAME).exists():
+        parser.error(
+            f"{named.output_dir} has the results of a training, which those of --do_train false "
+            "would replace; give another --output_dir"
+        )
     if training.train_sampling_strategy not in ("random", "sequential"):
         parser.error(
             f"--train_sampling_strategy {training.train_sampling_strategy} needs the number of "

@@ -195,6 +195,15 @@ def test_options_without_effect_or_out_of_bounds_are_refused(capsys, command, me
     assert re.search(message, capsys.readouterr().err)
 
 
+def test_scores_of_a_trained_model_do_not_replace_the_results_of_a_training(tmp_path, capsys):
+    (tmp_path / "trainer_state.json").write_text("{}")
+    there = ["--dataset_name", "folder", "--output_dir", str(tmp_path)]
+    with pytest.raises(SystemExit):
+        parse_arguments([*there, *TRAINED, "--do_train", "false"])
+    assert "has the results of a training, which those of" in capsys.readouterr().err
+    parse_arguments([*there, *TRAINED])
+
+
 @pytest.mark.parametrize(
     "command",
     [
