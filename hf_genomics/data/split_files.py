@@ -74,6 +74,8 @@ def _declared(folder: Path) -> dict[str, SplitFiles]:
 
 
 def _tables(folder: Path, pattern: str = "**/*") -> list[Path]:
+    if pattern.split("/")[-1] == "**":  # all files below to the Hub, all folders to Path.glob
+        pattern += "/*"
     return sorted(p for p in folder.glob(pattern) if p.is_file() and table_suffix(p))
 
 

@@ -140,6 +140,19 @@ def test_a_folder_with_the_configurations_of_its_readme(folder_with_readme):
         load_sequence_dataset(folder_with_readme, "smal")
 
 
+@pytest.mark.parametrize("pattern", ["tables/first/**", "tables/first/**/*", "**/first*.parquet"])
+def test_patterns_find_the_files_that_the_hub_finds(tmp_path, pattern):
+    """Two stars at the end are all files below, not all folders as for Python."""
+    for name in ("first", "deep/first"):
+        write_parquet(tmp_path / "tables" / "first" / f"{name}.parquet", TRAIN)
+    write_csv(tmp_path / "other.csv", TEST)
+    configs = f"- config_name: a\n  data_files:\n  - {{split: train, path: '{pattern}'}}"
+    (tmp_path / "README.md").write_text(f"---\nconfigs:\n{configs}\n---\n")
+    ours = load_sequence_dataset(tmp_path)
+    theirs = from_hub(tmp_path, "a", tmp_path / "cache")
+    assert ours.num_rows == theirs.num_rows == {"train": 2 * len(TRAIN)}
+
+
 def from_hub(folder, config, cache):
     return _from_hub(str(folder), config, "sequence", "label", None, cache)
 
