@@ -390,8 +390,8 @@ class PhyloGPNForMaskedLM(PhyloGPNPreTrainedModel):
             `logits (B, L', 4)`, `last_hidden_state`, and `loss` if labels are given.
 
         Raises:
-            ValueError: an input that the base model refuses, labels or weights of another shape, or
-                labels without `phylogeny` and `reference_leaf` in the config.
+            ValueError: an input that the base model refuses, labels, weights or leaves of another
+                shape, or labels without `phylogeny` and `reference_leaf` in the config.
         """
         outputs = self.model(
             input_ids,
@@ -433,6 +433,11 @@ class PhyloGPNForMaskedLM(PhyloGPNPreTrainedModel):
             )
         reference: str | Tensor = self.config.reference_leaf
         if reference_leaves is not None:
+            if reference_leaves.shape != logits.shape[:1]:
+                raise ValueError(
+                    f"reference_leaves must be {tuple(logits.shape[:1])}, one leaf for each row "
+                    f"of the batch, got {tuple(reference_leaves.shape)}."
+                )
             reference = reference_leaves[:, None].expand(logits.shape[:2])
         log_rates = logits.to(torch.promote_types(logits.dtype, torch.float32))
         with torch.autocast(logits.device.type, enabled=False):

@@ -396,6 +396,8 @@ def test_labels_and_weights_of_another_shape_are_refused_with_both_shapes():
             model(ids, labels=wrong)
     with pytest.raises(ValueError, match=r"position_weights must be \(1, 14\), .* got \(14,\)"):
         model(ids, labels=labels, position_weights=torch.ones(14))
+    with pytest.raises(ValueError, match=r"reference_leaves must be \(2,\), .* got \(1,\)"):
+        model(random_ids(30, 30), labels=random_labels(2, 14), reference_leaves=torch.tensor([3]))
 
 
 def test_training_recovers_conservation():
