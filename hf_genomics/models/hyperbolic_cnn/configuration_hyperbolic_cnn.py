@@ -4,6 +4,7 @@ from math import inf
 from typing import Any
 
 from huggingface_hub.dataclasses import strict
+from huggingface_hub.errors import StrictDataclassError
 from transformers import PreTrainedConfig
 
 GEOMETRIES = ("lorentz", "euclidean")
@@ -34,6 +35,10 @@ PRESETS: dict[str, dict[str, Any]] = {
         "dropout": 0.3,
     },
 }
+
+
+class ConfigurationError(StrictDataclassError, ValueError):
+    """Fields that no model can be built from: also the `ValueError` that callers expect."""
 
 
 @strict
@@ -101,8 +106,9 @@ class HyperbolicCNNConfig(PreTrainedConfig):
         pad_token_id: id of a padded position.
 
     Raises:
-        StrictDataclassError: a field has a value that no network can be built from (the message of
-            the `ValueError` or `TypeError` behind it says which, and what is allowed).
+        ConfigurationError: fields have values that no network is built from; it is a `ValueError`
+            and says which, and what is allowed.
+        StrictDataclassError: a field has a value of another type.
 
     Example:
         >>> HyperbolicCNNConfig.preset("residual", multi_curvature=True).num_curvatures
@@ -138,6 +144,13 @@ class HyperbolicCNNConfig(PreTrainedConfig):
     initializer_range: float | int = 0.02
     vocab_size: int = 7
     pad_token_id: int | None = 5
+
+    def __post_init__(self, **kwargs: Any) -> None:
+        super().__post_init__(**kwargs)
+        try:
+            self.validate()
+        except StrictDataclassError as error:
+            raise ConfigurationError(*error.args) from error.__cause__
 
     @classmethod
     def preset(cls, name: str, **overrides: Any) -> "HyperbolicCNNConfig":

@@ -4,6 +4,7 @@ from math import inf
 from typing import Any
 
 from huggingface_hub.dataclasses import strict
+from huggingface_hub.errors import StrictDataclassError
 from transformers import PreTrainedConfig
 
 NORMS = ("layer_norm", "group_norm")
@@ -11,6 +12,10 @@ TOKEN_PADDINGS = ("valid", "same")
 TRANSITIONS = ("exact", "sigmoid")
 SUBSTITUTION_MODELS = ("f81", "jc69", "hky85")
 REVERSE_COMPLEMENTS = (None, "average")
+
+
+class ConfigurationError(StrictDataclassError, ValueError):
+    """Fields that no model can be built from: also the `ValueError` that callers expect."""
 
 
 @strict
@@ -52,8 +57,9 @@ class PhyloGPNConfig(PreTrainedConfig):
         pad_token_id: id of a padded position.
 
     Raises:
-        StrictDataclassError: a field has a value that no network can be built from (the message of
-            the `ValueError` or `TypeError` behind it says which, and what is allowed).
+        ConfigurationError: fields have values that no network is built from; it is a `ValueError`
+            and says which, and what is allowed.
+        StrictDataclassError: a field has a value of another type.
     """
 
     model_type = "phylogpn"
@@ -78,6 +84,13 @@ class PhyloGPNConfig(PreTrainedConfig):
     layer_norm_eps: float | int = 1e-5
     vocab_size: int = 7
     pad_token_id: int | None = 5
+
+    def __post_init__(self, **kwargs: Any) -> None:
+        super().__post_init__(**kwargs)
+        try:
+            self.validate()
+        except StrictDataclassError as error:
+            raise ConfigurationError(*error.args) from error.__cause__
 
     @classmethod
     def from_dict(cls, config_dict: dict[str, Any], **kwargs: Any) -> Any:

@@ -4,9 +4,14 @@ from math import inf
 from typing import Any
 
 from huggingface_hub.dataclasses import strict
+from huggingface_hub.errors import StrictDataclassError
 from transformers import PreTrainedConfig
 
-from .configuration_vqdna_quantizer import VQDNAQuantizerConfig, check_fields
+from .configuration_vqdna_quantizer import (
+    ConfigurationError,
+    VQDNAQuantizerConfig,
+    check_fields,
+)
 
 MASK_MODES = ("nucleotide", "code")
 NUM_BASES = 4  # token ids 0 to 3
@@ -51,8 +56,9 @@ class VQDNAConfig(PreTrainedConfig):
         mask_token_id: id of a masked nucleotide.
 
     Raises:
-        StrictDataclassError: a field has a value that no model can be built from (the message of
-            the `ValueError` or `TypeError` behind it says which, and what is allowed).
+        ConfigurationError: fields have values that no model can be built from; it is a `ValueError`
+            and says which, and what is allowed.
+        StrictDataclassError: a field has a value of another type.
 
     Example:
         >>> config = VQDNAConfig.preset("paper", num_hidden_layers=6)
@@ -102,6 +108,10 @@ class VQDNAConfig(PreTrainedConfig):
             given = VQDNAQuantizerConfig.from_dict(fields)
         self.quantizer_config = given
         super().__post_init__(**kwargs)
+        try:
+            self.validate()
+        except StrictDataclassError as error:
+            raise ConfigurationError(*error.args) from error.__cause__
 
     @classmethod
     def preset(cls, name: str, **overrides: Any) -> "VQDNAConfig":

@@ -6,6 +6,7 @@ from math import inf, prod
 from typing import Any
 
 from huggingface_hub.dataclasses import strict
+from huggingface_hub.errors import StrictDataclassError
 from transformers import PreTrainedConfig
 
 DISTANCES = ("euclidean", "cosine")
@@ -26,6 +27,10 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     "vq": {"codebook_sizes": [512]},
 }
+
+
+class ConfigurationError(StrictDataclassError, ValueError):
+    """Fields that no model can be built from: also the `ValueError` that callers expect."""
 
 
 @strict
@@ -73,8 +78,9 @@ class VQDNAQuantizerConfig(PreTrainedConfig):
         pad_token_id: id of a padded position.
 
     Raises:
-        StrictDataclassError: a field has a value that no model can be built from (the message of
-            the `ValueError` or `TypeError` behind it says which, and what is allowed).
+        ConfigurationError: fields have values that no model can be built from; it is a `ValueError`
+            and says which, and what is allowed.
+        StrictDataclassError: a field has a value of another type.
 
     Example:
         >>> VQDNAQuantizerConfig.preset("paper", num_layers=4).quantizer_layers
@@ -133,6 +139,10 @@ class VQDNAQuantizerConfig(PreTrainedConfig):
             ]
         self.quantizer_layers = list(self.quantizer_layers)
         super().__post_init__(**kwargs)
+        try:
+            self.validate()
+        except StrictDataclassError as error:
+            raise ConfigurationError(*error.args) from error.__cause__
 
     @classmethod
     def preset(cls, name: str, **overrides: Any) -> "VQDNAQuantizerConfig":

@@ -85,7 +85,7 @@ def golden(request):
 
 
 def test_evaluation_logits_are_the_official_ones(golden):
-    logits = golden.model().eval()(golden.ids).logits
+    logits = golden.model()(golden.ids).logits  # for evaluation, as a loaded model is
     assert logits.dtype == torch.float64
     torch.testing.assert_close(logits, golden["logits_eval"], **TOLERANCE)
 

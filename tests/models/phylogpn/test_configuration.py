@@ -68,16 +68,21 @@ def test_the_receptive_field_follows_from_the_sizes(sizes, field):
         ("kappa", float("inf"), "kappa must be positive and finite, got inf"),
         ("kappa", -1.0, "kappa must be positive"),
         ("vocab_size", 4, "vocab_size must be at least 5, got 4"),
-        ("outer_dim", "wide", "outer_dim"),
     ],
 )
 def test_a_mistake_is_refused_with_its_value(field, value, message):
-    with pytest.raises(StrictDataclassError, match=re.escape(message)):
+    with pytest.raises(ValueError, match=re.escape(message)) as raised:
         PhyloGPNConfig(**{field: value})
+    assert isinstance(raised.value, StrictDataclassError)  # as of any configuration
+
+
+def test_a_value_of_another_type_is_refused():
+    with pytest.raises(StrictDataclassError, match="outer_dim"):
+        PhyloGPNConfig(outer_dim="wide")
 
 
 def test_the_sigmoid_belongs_to_f81():
-    with pytest.raises(StrictDataclassError, match="is a form of F81"):
+    with pytest.raises(ValueError, match="is a form of F81"):
         PhyloGPNConfig(transition="sigmoid", substitution_model="hky85")
 
 
