@@ -81,14 +81,17 @@ def scorer_of(model: Any, **options: Any) -> VariantScorer:
             "context, precision, identity and __call__(substitutions, genome), see VariantScorer."
         )
     name, model_type = type(model).__name__, getattr(model.config, "model_type", "")
-    if model_type == "phylogpn" and name.endswith("ForMaskedLM"):
+    # A base model has the log rates too, unless it was made for another head.
+    has_rates = name.endswith("ForMaskedLM") or getattr(model, "rate_head", None) is not None
+    if model_type == "phylogpn" and has_rates:
         return LogRateScorer(model, **options)
-    families = [family.model_type for family in FAMILIES]
+    classifier = "AutoModelForSequenceClassification"
+    families = [family.model_type for family in FAMILIES if classifier in family.auto_classes]
     if model_type in families and name.endswith("ForSequenceClassification"):
         return ClassifierScorer(model, **options)
     raise ValueError(
         f"No variant score is defined for {name} (model_type {model_type!r}). Load "
-        "PhyloGPNForMaskedLM (log rates) or a sequence classification model of "
+        "PhyloGPNForMaskedLM or PhyloGPNModel (log rates), or a sequence classification model of "
         f"{', '.join(families)} (log odds), or pass an object with the attributes of VariantScorer."
     )
 

@@ -1,6 +1,7 @@
 """Which model is scored how, and which is not."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from transformers import BertConfig, BertForMaskedLM
@@ -10,6 +11,7 @@ from hf_genomics import (
     HyperbolicCNNForSequenceClassification,
     HyperbolicCNNModel,
     PhyloGPNForMaskedLM,
+    score_variants,
 )
 from hf_genomics.evaluation.variant_effects.classifier_scorer import ClassifierScorer
 from hf_genomics.evaluation.variant_effects.log_rate_scorer import LogRateScorer
@@ -61,6 +63,16 @@ def test_options_for_a_scorer_of_your_own_are_refused(options):
 def test_model_without_a_score_says_what_to_load(model):
     with pytest.raises(ValueError, match="No variant score is defined for .* Load PhyloGPNFor"):
         scorer_of(model())
+
+
+def test_a_base_model_is_scored_by_the_log_rates_it_has(model, fasta, snvs):
+    variants = pd.DataFrame(snvs(9), columns=["chrom", "pos", "ref", "alt"])
+    scores = score_variants(model.model, fasta, variants)
+    pd.testing.assert_frame_equal(scores, score_variants(model, fasta, variants))
+    assert scores["llr"].notna().all()
+    without = type(model.model)(model.config, add_rate_head=False)
+    with pytest.raises(ValueError, match="No variant score is defined for PhyloGPNModel"):
+        scorer_of(without)
 
 
 def test_object_that_is_neither_model_nor_scorer():
