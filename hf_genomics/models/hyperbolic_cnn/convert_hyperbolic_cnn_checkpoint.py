@@ -113,7 +113,7 @@ def convert_state_dict(
 
     model = HyperbolicCNNForSequenceClassification(config).to(first.dtype)
     model.load_state_dict({name: tensor.contiguous() for name, tensor in converted.items()})
-    return model
+    return model.eval()
 
 
 def _unwrapped(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
