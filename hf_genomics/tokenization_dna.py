@@ -170,6 +170,39 @@ class DNATokenizer(PreTrainedTokenizerFast):
             "transformers.PreTrainedTokenizerFast.train_new_from_iterator."
         )
 
+    def ids_from_bytes(self, sequence: bytes) -> np.ndarray:
+        """Token ids of one sequence of bytes, such as a chromosome: the look-up table alone.
+
+        The ids are those of a call, in an eighth of its memory; nothing is padded, cut or added.
+
+        Args:
+            sequence: ASCII, L bytes.
+
+        Returns:
+            uint8 `(L,)`, less what a call removes.
+
+        Raises:
+            ValueError: `sequence` is no `bytes` or has a character that a call refuses, or tokens
+                were added to the tokenizer.
+
+        Example:
+            >>> DNATokenizer().ids_from_bytes(b"ACGTnr")
+            array([0, 1, 2, 3, 4, 4], dtype=uint8)
+        """
+        if not isinstance(sequence, bytes | bytearray):
+            raise ValueError(
+                f"the sequence is a {type(sequence).__name__}; give bytes, or call the tokenizer."
+            )
+        if self._extra_tokens != ():
+            raise ValueError(
+                "the table does not know the tokens that were added; call the tokenizer."
+            )
+        codes = bytearray(sequence).translate(_CODES)
+        if np.frombuffer(codes, np.uint8).max(initial=0) >= _SPACE_CODE:
+            text = sequence.decode("latin-1")  # a character a byte, so that errors name its place
+            codes = bytearray(self._clean_row(text, "sequence", self.split_special_tokens))
+        return np.frombuffer(codes, np.uint8)
+
     # Encoding: the look-up
 
     def _encode_plus(  # type: ignore[override]  # the options are passed on as they are

@@ -406,6 +406,28 @@ def test_a_chromosome_in_one_string() -> None:
         long(sequence + "!")
 
 
+@pytest.mark.parametrize("kind", [bytes, bytearray])
+@pytest.mark.parametrize("text", ["", "ACGTUNacgtun-", VALID, "AC[MASK]\nGT", "ACGT" * 1000])
+def test_bytes_are_looked_up_as_a_call_reads_text(text, kind) -> None:
+    ids = tokenizer().ids_from_bytes(kind(text.encode()))
+    assert ids.dtype == np.uint8
+    assert ids.tolist() == tokenizer()(text)["input_ids"]
+
+
+def test_bytes_that_are_no_bases_are_told_as_in_text() -> None:
+    with pytest.raises(ValueError, match=r"'X' \(U\+0058\) at position 3 .*no nucleotide code"):
+        tokenizer().ids_from_bytes(b"ACGXT")
+    with pytest.raises(ValueError, match=r"U\+00E9\) at position 2"):
+        tokenizer().ids_from_bytes(b"AC\xe9")
+    assert tokenizer("n").ids_from_bytes(b"ACX\xe9").tolist() == [0, 1, 4, 4]
+    with pytest.raises(ValueError, match="the sequence is a str; give bytes, or call"):
+        tokenizer().ids_from_bytes("ACGT")  # type: ignore[arg-type]
+    extended = DNATokenizer()
+    extended.add_tokens(["[SEP]"])
+    with pytest.raises(ValueError, match="does not know the tokens that were added"):
+        extended.ids_from_bytes(b"ACGT")
+
+
 def test_a_sequence_beyond_the_model_is_warned_of_once(caplog) -> None:
     warned = DNATokenizer(model_max_length=4)
     warned(["ACGT", "ACGTA"])
