@@ -47,7 +47,8 @@ def with_lora(
             for other families what PEFT knows.
 
     Raises:
-        ValueError: PEFT is not installed; the rank is under 1; or no layer has such a name.
+        ValueError: PEFT is not installed; the rank is under 1; no layer has such a name; or the
+            quantizer of the model is not frozen.
     """
     try:
         from peft import LoraConfig, TaskType, get_peft_model
@@ -56,6 +57,12 @@ def with_lora(
 
     if rank < 1:
         raise ValueError(f"the rank of LoRA is {rank}; give 1 or more, such as 8.")
+    if not getattr(model.config, "freeze_quantizer", True):
+        raise ValueError(
+            "the quantizer of this model is not frozen: its codebooks move in training, and LoRA "
+            "does not save them; set freeze_quantizer=true (--config_overrides, or "
+            "model.freeze_quantizer()), or train without LoRA."
+        )
     targets, whole = TARGETS.get(model.config.model_type, (None, None))
     if model.config.model_type == "hyperbolic_cnn" and model.config.geometry == "euclidean":
         names = {name.rpartition(".")[2] for name, _ in model.named_modules()}
