@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader
 from transformers import EvalPrediction
 
 from hf_genomics.evaluation.model_likelihood import site_log_likelihoods, without_labels
+from hf_genomics.training.label_smoothing import refuse_label_smoothing
 from hf_genomics.training.optimizers import BIAS_NAMES, norm_parameters
 from hf_genomics.training.phylogpn_arguments import SELECTION_METRIC
 from hf_genomics.training.pushing import CompletePushTrainer
@@ -32,11 +33,15 @@ class PhyloGPNTrainer(CompletePushTrainer):
         eval_collator: makes batches for evaluation, as a rule without reverse complement;
             `data_collator` if None.
         kwargs: as for `Trainer`, without `compute_metrics`.
+
+    Raises:
+        ValueError: `args` ask for label smoothing.
     """
 
     def __init__(
         self, model: Any = None, args: Any = None, *, eval_collator: Any = None, **kwargs: Any
     ) -> None:
+        refuse_label_smoothing(args)
         super().__init__(model=model, args=args, compute_metrics=mean_over_sites, **kwargs)
         self.eval_collator = eval_collator or self.data_collator
 

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from transformers import EvalPrediction
 
+from hf_genomics.training.label_smoothing import refuse_label_smoothing
 from hf_genomics.training.logged_means import LoggedMeansTrainer
 
 IGNORED = -100
@@ -30,9 +31,13 @@ class VQDNALanguageModelTrainer(LoggedMeansTrainer):
         model: the model.
         args: `TrainingArguments`.
         kwargs: as for `Trainer`, without `compute_metrics`.
+
+    Raises:
+        ValueError: `args` ask for label smoothing.
     """
 
     def __init__(self, model: Any = None, args: Any = None, **kwargs: Any) -> None:
+        refuse_label_smoothing(args)
         super().__init__(model=model, args=args, compute_metrics=measures, **kwargs)
 
     def batch_measures(

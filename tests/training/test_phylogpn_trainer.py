@@ -1,9 +1,11 @@
-"""PhyloGPN's Trainer decays its weights and nothing else."""
+"""PhyloGPN's Trainer decays its weights and nothing else, and smooths no labels."""
 
+import pytest
 from transformers import TrainingArguments
 
 from hf_genomics import PhyloGPNConfig, PhyloGPNForMaskedLM
 from hf_genomics.training.phylogpn_trainer import PhyloGPNTrainer
+from hf_genomics.training.vqdna_language_trainer import VQDNALanguageModelTrainer
 
 TREE = {"phylogeny": "(a:1,b:1);", "reference_leaf": "a"}
 
@@ -20,3 +22,11 @@ def test_norms_and_biases_do_not_decay(tmp_path):
         name for name in names.values() if "norm" not in name and not name.endswith(".bias")
     }
     assert len(decaying["params"]) + len(others["params"]) == len(names)
+
+
+@pytest.mark.parametrize("trainer", [PhyloGPNTrainer, VQDNALanguageModelTrainer])
+def test_labels_of_a_loss_of_its_own_are_not_smoothed(trainer, tmp_path):
+    """`Trainer` would put a loss of the logits alone in its place."""
+    args = TrainingArguments(str(tmp_path), label_smoothing_factor=0.1, use_cpu=True)
+    with pytest.raises(ValueError, match=r"label_smoothing_factor is 0\.1, but .*; set it to 0"):
+        trainer(None, args)
