@@ -382,18 +382,25 @@ class HyperbolicCNNModel(HyperbolicCNNPreTrainedModel):
             return x, None
         mask = attention_mask.to(dtype)[:, None]
         self._check_padding(mask)
-        if not torch.compiler.is_compiling() and mask.device.type == "cpu" and bool(mask.all()):
+        if _decides_by_values(mask) and bool(mask.all()):
             return x, None  # nothing is padded: the same result for less work
         return x * mask, mask
 
     def _check_padding(self, mask: Tensor) -> None:
-        if torch.compiler.is_compiling() or mask.device.type != "cpu":
+        if not _decides_by_values(mask):
             return
         if self.config.head == "flatten" and bool((mask[..., 0] < mask.amax(2)).any()):
             raise ValueError(
                 "head='flatten' reads positions from the first column on, but a sequence is padded "
                 "on the left; pad on the right (tokenizer.padding_side = 'right')."
             )
+
+
+def _decides_by_values(mask: Tensor) -> bool:
+    """Whether the values of this mask may choose the way: not in a graph that others will take, and
+    not on a device that would have to be waited for."""
+    recorded = torch.compiler.is_compiling() or torch.jit.is_tracing()
+    return not recorded and mask.device.type == "cpu"
 
 
 def reverse_complement(x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:

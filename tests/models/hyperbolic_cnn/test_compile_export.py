@@ -109,6 +109,19 @@ def test_an_exported_program_takes_any_batch_size(options):
 
 
 @networks
+def test_a_traced_model_reads_padding_though_its_example_had_none(options):
+    model = network(options).eval().double().requires_grad_(False)
+    full, padded = random_ids(20, 20), random_ids(20, 9, pad_to=20)
+
+    def logits(ids, mask):
+        return model(ids, mask).logits
+
+    traced = torch.jit.trace(logits, (full, torch.ones_like(full)), check_trace=False)
+    mask = (padded != 5).long()
+    torch.testing.assert_close(traced(padded, mask), logits(padded, mask))
+
+
+@networks
 def test_an_onnx_model_takes_any_batch_size(options, tmp_path):
     pytest.importorskip("onnxscript", reason="torch.onnx needs onnxscript (the extra `onnx`)")
     runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is in the extra `onnx`")
