@@ -121,7 +121,11 @@ def problem_type_of(labels: NDArray[Any]) -> str:
 # What `compute_classification_metrics` names, for classes and several labels, and for regression.
 CLASSIFICATION_METRICS = ("matthews_correlation", "f1_macro", "accuracy", "auroc", "auprc")
 REGRESSION_METRICS = ("pearson", "spearman", "mse")
-LOWER_IS_BETTER = ("loss", "mse")
+# Of these, and of what pretraining reports; the perplexity of a level's codes is their use.
+LOWER_IS_BETTER = (
+    *("loss", "mse"),
+    *("cross_entropy", "nucleotide_loss", "code_loss_<level>", "perplexity"),
+)
 
 
 def classification_metrics(

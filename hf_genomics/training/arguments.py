@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import os
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from datasets import DatasetDict
@@ -20,8 +18,17 @@ from hf_genomics.data.label_kinds import PROBLEM_TYPES
 from hf_genomics.data.sequence_datasets import load_sequence_dataset, load_sequence_files
 from hf_genomics.data.shared_sequences import without_shared_rows
 from hf_genomics.data.splits import require_splits, sample_rows, split_off_validation
-from hf_genomics.evaluation.metrics import LOWER_IS_BETTER
 from hf_genomics.training.recipes import RECIPES, Recipe
+from hf_genomics.training.trainer_options import (
+    UNSUPPORTED,
+    is_better_when_greater,
+    out_of_bounds,
+    require_one_group,
+    unsupported,
+)
+
+UNSUPPORTED_HERE = UNSUPPORTED | {"label_names": (None, "the labels are those of --label_column")}
+AS_IT_IS = "--do_train false scores a trained model as it is"
 
 
 @dataclass
@@ -292,21 +299,17 @@ def parse_arguments(
         parser.error("give one of --dataset_name and --train_file")
     if not training.do_train and model.model_type is not None:
         parser.error("--do_train false needs --model_name_or_path; a new model has random weights")
-    problems = (*_without_effect(model, data), *_unsupported(training))
-    for problem in (*problems, *_out_of_bounds(data, training)):
+    problems = (*_without_effect(model, data), *unsupported(training, UNSUPPORTED_HERE))
+    for problem in (*problems, *out_of_bounds(training, AS_IT_IS)):
         parser.error(problem)
+    if data.max_length is not None and data.max_length < 1:
+        parser.error(f"--max_length is {data.max_length}; give 1 or more")
     if named.output_dir is None:
         parser.error("give --output_dir, the folder for the model and its results")
     if not training.do_train and (Path(named.output_dir) / TRAINER_STATE_NAME).exists():
         parser.error(
             f"{named.output_dir} has the results of a training, which those of --do_train false "
             "would replace; give another --output_dir"
-        )
-    if training.train_sampling_strategy not in ("random", "sequential"):
-        parser.error(
-            f"--train_sampling_strategy {training.train_sampling_strategy} needs the number of "
-            "tokens of each row, but rows are tokenized when they are read; use random or "
-            "sequential"
         )
     assert recipe is not None  # argparse has refused other names by now
     if named.greater_is_better is None:
@@ -352,64 +355,3 @@ def _without_effect(model: ModelArguments, data: DataArguments) -> Iterator[str]
         for name, default in vars(ModelArguments()).items():
             if name.startswith("lora_") and getattr(model, name) != default:
                 yield f"--{name} needs --lora"
-
-
-# Options of the Trainer that nothing comes of here: the value that they keep, and why.
-UNSUPPORTED: dict[str, tuple[Any, str]] = {
-    "prediction_loss_only": (False, "the scores are computed from predictions"),
-    "label_names": (None, "the labels are those of --label_column"),
-    "eval_do_concat_batches": (True, "the scores are those of all batches of a split together"),
-    "remove_unused_columns": (False, "the sequences are such a column: no model takes text"),
-    "neftune_noise_alpha": (None, "most models here have no table of embeddings to add noise to"),
-}
-
-
-def _unsupported(training: TrainingArguments) -> Iterator[str]:
-    for name, (kept, why) in UNSUPPORTED.items():
-        if getattr(training, name) != kept:
-            yield f"--{name} is {getattr(training, name)}, but {why}; leave it out"
-
-
-def _out_of_bounds(data: DataArguments, training: TrainingArguments) -> Iterator[str]:
-    """What is said of numbers that no training can have.
-
-    They would end in a traceback when the data have been read; or, of epochs, in a model that is
-    scored and saved as it was drawn.
-    """
-    for name in (
-        "per_device_train_batch_size",
-        "per_device_eval_batch_size",
-        "gradient_accumulation_steps",
-    ):
-        if getattr(training, name) < 1:
-            yield f"--{name} is {getattr(training, name)}; give 1 or more"
-    if data.max_length is not None and data.max_length < 1:
-        yield f"--max_length is {data.max_length}; give 1 or more"
-    if not 0 <= training.learning_rate < math.inf:
-        yield f"--learning_rate is {training.learning_rate}; give 0 or a positive number"
-    if not 0 <= training.label_smoothing_factor < 1:
-        yield (
-            f"--label_smoothing_factor is {training.label_smoothing_factor}; give 0 (none) or a "
-            "number below 1"
-        )
-    counts_epochs = training.do_train and training.max_steps <= 0
-    if counts_epochs and not 0 < training.num_train_epochs < math.inf:
-        yield (
-            f"--num_train_epochs is {training.num_train_epochs}; give a positive number, or "
-            "--do_train false to score a trained model as it is"
-        )
-
-
-def is_better_when_greater(metric: str | None) -> bool:
-    """False of a loss or an error, which the recipes' default for the MCC must not outlive."""
-    return str(metric).removeprefix("eval_") not in LOWER_IS_BETTER
-
-
-def require_one_group(training: TrainingArguments) -> None:
-    """Processes that do not know of one another would all write to `output_dir`."""
-    launched = int(os.environ.get("WORLD_SIZE", "1"))
-    if training.world_size != launched:
-        raise ValueError(
-            f"{launched} processes were launched, but the Trainer knows of {training.world_size}: "
-            "pass --use_cpu where there is no GPU for each, or launch fewer."
-        )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import torch
 from transformers import HfArgumentParser, TrainingArguments
 
-from hf_genomics.training.arguments import require_one_group
+from hf_genomics.training.trainer_options import check_pretraining, require_one_group
 
 SELECTION_METRIC = "log_likelihood_per_site"
 
@@ -142,5 +142,12 @@ def parse_phylogpn_arguments(
         )
     if data.window < 1:
         parser.error(f"--window is {data.window}; an example has at least one site")
+    check_pretraining(
+        parser,
+        command,
+        training,
+        metrics=[SELECTION_METRIC],
+        as_it_is="examples/evaluate_phylogpn.py measures a trained network as it is",
+    )
     require_one_group(training)
     return model, data, training

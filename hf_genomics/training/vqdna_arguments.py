@@ -10,7 +10,7 @@ import torch
 from transformers import HfArgumentParser, TrainingArguments
 
 from hf_genomics.models.vqdna.configuration_vqdna_quantizer import PRESETS
-from hf_genomics.training.arguments import require_one_group
+from hf_genomics.training.trainer_options import check_pretraining, require_one_group
 
 # The paper names AdamW, 1e-4 and a cosine; the rest is ConvNeXt's and BERT's custom.
 DEFAULTS = {
@@ -37,6 +37,9 @@ DEFAULTS = {
     # Without this, processes started on a machine without a GPU do not find one another.
     "use_cpu": not torch.accelerator.is_available(),
 }
+
+# What an evaluation reports. The perplexity of a level's codes is their use: more is better.
+METRICS = ("loss", "accuracy", "cross_entropy", "active_<level>", "perplexity_<level>")
 
 
 @dataclass
@@ -131,5 +134,12 @@ def parse_quantizer_arguments(
         )
     if problem := data.problem(training):
         parser.error(problem)
+    check_pretraining(
+        parser,
+        command,
+        training,
+        metrics=METRICS,
+        as_it_is="examples/evaluate_codebooks.py measures a trained quantizer as it is",
+    )
     require_one_group(training)
     return model, data, training

@@ -9,12 +9,15 @@ from dataclasses import dataclass, field
 from transformers import HfArgumentParser, TrainingArguments
 
 from hf_genomics.models.vqdna.configuration_vqdna import MASK_MODES
-from hf_genomics.training.arguments import require_one_group
+from hf_genomics.training.trainer_options import check_pretraining, require_one_group
 from hf_genomics.training.vqdna_arguments import DEFAULTS as QUANTIZER_DEFAULTS
 from hf_genomics.training.vqdna_arguments import GenomeArguments
 
 # The paper names 5e-4 and a cosine, for a batch of 2,048.
 DEFAULTS = QUANTIZER_DEFAULTS | {"warmup_steps": 0.05}
+
+# What an evaluation reports.
+METRICS = ("loss", "accuracy", "nucleotide_loss", "code_loss_<level>", "perplexity")
 
 
 @dataclass
@@ -97,5 +100,12 @@ def parse_language_model_arguments(
             )
     if problem := data.problem(training):
         parser.error(problem)
+    check_pretraining(
+        parser,
+        command,
+        training,
+        metrics=METRICS,
+        as_it_is="--max_steps 1 --learning_rate 0 measures a trained model as it is",
+    )
     require_one_group(training)
     return model, data, training

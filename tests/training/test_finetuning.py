@@ -181,6 +181,8 @@ FOLDER = ["--dataset_name", "data", "--output_dir", "runs"]
         ([*FILES, *NEW, "--label_smoothing_factor", "1"], "give 0 .none. or a number below 1"),
         ([*FILES, *NEW, "--num_train_epochs", "0"], "epochs is 0.0; give a positive number"),
         ([*FILES, *NEW, "--num_train_epochs", "inf"], "epochs is inf; give a positive number"),
+        ([*FILES, *NEW, "--max_steps", "0"], "--max_steps is 0; give a positive number"),
+        ([*FILES, *NEW, "--batch_eval_metrics", "true"], "metrics is True, but .* together"),
         ([*FILES, *NEW, "--prediction_loss_only", "true"], "only is True, but the scores are"),
         ([*FILES, *NEW, "--label_names", "foo"], "names is .'foo'., but .* of --label_column"),
         ([*FILES, *NEW, "--eval_do_concat_batches", "false"], "batches is False, but .* together"),

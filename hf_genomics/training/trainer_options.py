@@ -1,0 +1,148 @@
+"""What every command line of training says of options of Transformers' `Trainer`."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from argparse import ArgumentParser
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from transformers import TrainingArguments
+
+from hf_genomics.evaluation.metrics import LOWER_IS_BETTER
+
+# Options that nothing good comes of in any script: the value that they keep, and why.
+UNSUPPORTED: dict[str, tuple[Any, str]] = {
+    "prediction_loss_only": (False, "the scores are computed from predictions"),
+    "eval_do_concat_batches": (True, "the scores are those of all batches of a split together"),
+    "batch_eval_metrics": (False, "the scores are those of all batches of a split together"),
+    "remove_unused_columns": (False, "the sequences are such a column: no model takes text"),
+    "neftune_noise_alpha": (None, "most models here have no table of embeddings to add noise to"),
+}
+UNSUPPORTED_IN_PRETRAINING = UNSUPPORTED | {
+    "label_names": (None, "the labels are made of the sequences"),
+    "label_smoothing_factor": (0.0, "the loss is the model's own, which is not smoothed"),
+}
+
+
+def unsupported(
+    training: TrainingArguments, options: Mapping[str, tuple[Any, str]]
+) -> Iterator[str]:
+    """What is said of options that have another value than the one they keep."""
+    for name, (kept, why) in options.items():
+        if getattr(training, name) != kept:
+            yield f"--{name} is {getattr(training, name)}, but {why}; leave it out"
+    if training.train_sampling_strategy not in ("random", "sequential"):
+        yield (
+            f"--train_sampling_strategy {training.train_sampling_strategy} needs the number of "
+            "tokens of each row, but rows are tokenized when they are read; use random or "
+            "sequential"
+        )
+
+
+def out_of_bounds(training: TrainingArguments, as_it_is: str) -> Iterator[str]:
+    """What is said of numbers that no training can have.
+
+    They would end in a traceback when the data have been read; or, of epochs and steps, in a model
+    that is scored and saved as it was drawn.
+
+    Args:
+        training: as the command line has it.
+        as_it_is: how a trained model is scored without training.
+    """
+    for name in (
+        "per_device_train_batch_size",
+        "per_device_eval_batch_size",
+        "gradient_accumulation_steps",
+    ):
+        if getattr(training, name) < 1:
+            yield f"--{name} is {getattr(training, name)}; give 1 or more"
+    if not 0 <= training.learning_rate < math.inf:
+        yield f"--learning_rate is {training.learning_rate}; give 0 or a positive number"
+    if not 0 <= training.label_smoothing_factor < 1:
+        yield (
+            f"--label_smoothing_factor is {training.label_smoothing_factor}; give 0 (none) or a "
+            "number below 1"
+        )
+    if training.do_train and training.max_steps == 0:
+        yield f"--max_steps is 0; give a positive number, or leave it out; {as_it_is}"
+    counts_epochs = training.do_train and training.max_steps < 0
+    if counts_epochs and not 0 < training.num_train_epochs < math.inf:
+        yield (
+            f"--num_train_epochs is {training.num_train_epochs}; give a positive number; {as_it_is}"
+        )
+
+
+def check_pretraining(
+    parser: ArgumentParser,
+    command: Sequence[str],
+    training: TrainingArguments,
+    *,
+    metrics: Sequence[str],
+    as_it_is: str,
+) -> None:
+    """What the scripts that train without labels ask alike of their command line.
+
+    Exits with a message where it cannot be done, and has the best checkpoint be the one with the
+    lowest loss or the highest score, unless the command says `--greater_is_better`.
+
+    Args:
+        parser: of the script.
+        command: what it has read.
+        training: what it has made of it.
+        metrics: names of what an evaluation reports, with `<level>` for the number of a level.
+        as_it_is: how a trained model is scored without training.
+    """
+    problems = unsupported(training, UNSUPPORTED_IN_PRETRAINING)
+    for problem in (*problems, *out_of_bounds(training, as_it_is)):
+        parser.error(problem)
+    if not training.do_train:
+        parser.error(f"--do_train is False, but this script trains; {as_it_is}")
+    metric = training.metric_for_best_model
+    if metric is None:
+        return
+    if plain_name(metric) not in metrics:
+        parser.error(
+            f"--metric_for_best_model is {metric!r}, but an evaluation reports "
+            f"{', '.join(metrics)}; give one of these"
+        )
+    # Transformers takes every name for a score that does not end in "loss"
+    if parser.parse_args([*command]).greater_is_better is None:
+        training.greater_is_better = is_better_when_greater(metric)
+
+
+def is_better_when_greater(metric: str | None) -> bool:
+    """False of a loss or an error, which the recipes' default for the MCC must not outlive."""
+    return plain_name(str(metric)) not in LOWER_IS_BETTER
+
+
+def plain_name(metric: str) -> str:
+    """Without the prefix of evaluations, and of any level: `code_loss_<level>`."""
+    return re.sub(r"_\d+$", "_<level>", metric.removeprefix("eval_"))
+
+
+def require_batch(training: TrainingArguments, num_rows: int) -> None:
+    """Refuses training rows that would all be left out, for they do not fill a batch.
+
+    Raises:
+        ValueError: says how many rows there are, and how many a batch has.
+    """
+    size = training.train_batch_size * training.world_size
+    if training.do_train and training.dataloader_drop_last and num_rows < size:
+        raise ValueError(
+            f"there are {num_rows} training rows, fewer rows than a batch of {size}, which "
+            "--dataloader_drop_last true leaves out; lower --per_device_train_batch_size, or "
+            "leave --dataloader_drop_last out."
+        )
+
+
+def require_one_group(training: TrainingArguments) -> None:
+    """Processes that do not know of one another would all write to `output_dir`."""
+    launched = int(os.environ.get("WORLD_SIZE", "1"))
+    if training.world_size != launched:
+        raise ValueError(
+            f"{launched} processes were launched, but the Trainer knows of {training.world_size}: "
+            "pass --use_cpu where there is no GPU for each, or launch fewer."
+        )
