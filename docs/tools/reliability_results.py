@@ -49,15 +49,22 @@ def added(before: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
         found: what [`collect`] made of the new files.
     """
     came = {_targets(run): sum(run["tests"].values()) for run in found["runs"]}
+    counted = any(map(_counts_bad_inputs, found["runs"]))
     kept = [
-        run for run in before["runs"] if came.get(_targets(run), 0) < sum(run["tests"].values())
+        run
+        for run in before["runs"]
+        if came.get(_targets(run), 0) < sum(run["tests"].values())
+        and not (counted and _counts_bad_inputs(run))
     ]
-    whole = any("--bad-inputs" in run["command"].split() for run in found["runs"])
     return {
         "runs": sorted([*kept, *found["runs"]], key=lambda run: str(run["command"])),
-        "bad_inputs": found["bad_inputs"] if whole else before["bad_inputs"],
+        "bad_inputs": found["bad_inputs"] if counted else before["bad_inputs"],
         "matrix": before["matrix"] | found["matrix"],
     } | {name: _replaced(before[name], found[name]) for name in ("fuzz", "kills", "soak")}
+
+
+def _counts_bad_inputs(run: dict[str, Any]) -> bool:
+    return "--bad-inputs" in run["command"].split()
 
 
 def _replaced(before: list[dict[str, Any]], found: list[dict[str, Any]]) -> list[dict[str, Any]]:

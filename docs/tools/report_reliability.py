@@ -34,17 +34,8 @@ def page(found: dict[str, Any]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def without_interruptions(inputs: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
-    """Outcomes of inputs: an interruption that a test makes is none."""
-    left = {
-        entry: {kind: count for kind, count in kinds.items() if kind != KeyboardInterrupt.__name__}
-        for entry, kinds in inputs.items()
-    }
-    return {entry: kinds for entry, kinds in left.items() if kinds}
-
-
 def _sections(found: dict[str, Any]) -> Iterator[tuple[str, str, list[Row]]]:
-    inputs = without_interruptions(found["bad_inputs"])
+    inputs = found["bad_inputs"]
     total = sum(sum(kinds.values()) for kinds in inputs.values())
     yield (
         "Bad inputs",

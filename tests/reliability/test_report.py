@@ -130,15 +130,6 @@ def found(command, **sections):
     return {"runs": [run_of(command)], "matrix": {}} | empty | sections
 
 
-def test_an_interruption_is_no_bad_input(report, recorded):
-    inputs = {"read": {"ValueError": 2, "KeyboardInterrupt": 3}, "write": {"KeyboardInterrupt": 1}}
-    text = report.page(recorded | {"bad_inputs": inputs})
-    assert "\n2 inputs that cannot be right" in text
-    assert "| `read` | 2 | `ValueError` 2 |" in text
-    assert "KeyboardInterrupt" not in text
-    assert "`write`" not in text
-
-
 def test_a_run_of_the_same_tests_takes_the_place_of_an_earlier_one(report):
     row = {"subject": "maf", "test": "test_junk", "cases": 700}
     after = report.added(BEFORE, found("-q tests/fuzz/test_maf.py", fuzz=[row]))
@@ -165,8 +156,13 @@ def test_what_was_not_run_anew_stays(report):
 
 
 def test_bad_inputs_are_counted_anew_by_their_own_run_alone(report):
-    after = report.added(BEFORE, found("--bad-inputs tests/data"))
+    after = report.added(BEFORE, found("--bad-inputs tests"))
     assert after["bad_inputs"] == {"read": {"ValueError": 1}}
+    assert [run["command"] for run in after["runs"]] == [
+        "python -m pytest --bad-inputs tests",
+        "python -m pytest tests/fuzz/test_maf.py",
+        "python -m pytest tests/x",
+    ]
 
 
 def test_a_file_of_another_run_is_refused(report, tmp_path):
