@@ -69,9 +69,20 @@ class PhyloGPNOutput(ModelOutput):
     hidden_states: tuple[Tensor, ...] | None = None
 
     def __getitem__(self, key: Any) -> Any:
-        if isinstance(key, str) and len(key) == 1 and key in BASES and self.logits is not None:
+        if self._has_column(key):
             return self.logits[..., BASES.index(key)]
         return super().__getitem__(key)
+
+    def __contains__(self, key: Any) -> bool:
+        return self._has_column(key) or super().__contains__(key)
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        """What `output[key]` is, or the default: a `dict` would not know the columns."""
+        return self[key] if self._has_column(key) else super().get(key, default)
+
+    def _has_column(self, key: Any) -> bool:
+        is_base = isinstance(key, str) and len(key) == 1 and key in BASES
+        return is_base and self.logits is not None
 
 
 class PhyloGPNBlock(GradientCheckpointingLayer):

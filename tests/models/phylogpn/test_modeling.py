@@ -68,7 +68,12 @@ def test_same_outputs_are_valid_ones_of_the_filled_input(fill):
 def test_the_four_bases_are_columns_of_the_log_rates():
     output = tiny_model()(random_ids(30))
     for column, base in enumerate("ACGT"):
+        assert base in output
         assert torch.equal(output[base], output.logits[:, :, column])
+        assert torch.equal(output.get(base), output[base])
+    assert "N" not in output
+    assert "hidden_states" not in output
+    assert output.get("N", 7) == 7
     assert torch.equal(output["logits"], output.logits)
     assert torch.equal(output[0], output.last_hidden_state)
     with pytest.raises(KeyError):
