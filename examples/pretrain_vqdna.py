@@ -8,9 +8,9 @@
     torchrun --nproc_per_node 2 examples/pretrain_vqdna.py ...     two processes
 
 The quantizer, trained by examples/train_vqdna_tokenizer.py, stays as it is; genomes and --held_out
-are as for that script. --mask_mode code hides codes where `nucleotide`, the default, hides the
-bases before they become codes. --kmer_size 6 trains the same Transformer on non-overlapping 6-mers,
---kmer_size 1 on single nucleotides, to compare with.
+are as for that script. --mask_mode code hides codes where `nucleotide`, the default of a new model,
+hides the bases before they become codes. --kmer_size 6 trains the same Transformer on
+non-overlapping 6-mers, --kmer_size 1 on single nucleotides, to compare with.
 
 Model, trainer_state.json and all_results.json are written to --output_dir; examples/finetune.py
 --model_name_or_path goes on from there. A killed run goes on, to the same weights, when its command
@@ -41,13 +41,14 @@ from hf_genomics.training.vqdna_language_trainer import VQDNALanguageModelTraine
 
 
 def main() -> None:
-    model_args, data_args, training_args = parse_language_model_arguments(sys.argv[1:], __doc__)
-    output_dir = str(training_args.output_dir)
     commit = source_commit()  # of the code that runs, not of what is checked out at the end
     with user_errors_in_one_line("pretrain_vqdna.py"):  # those of training keep their traceback
+        model_args, data_args, training_args = parse_language_model_arguments(sys.argv[1:], __doc__)
+        output_dir = str(training_args.output_dir)
         checkpoint = checkpoint_to_resume(output_dir, training_args.resume_from_checkpoint)
         set_seed(training_args.seed)
         model = build_language_model(model_args)
+        model_args.mask_mode = getattr(model.config, "mask_mode", None)  # results say which it was
         if model_args.attn_implementation is not None:
             model.set_attn_implementation(model_args.attn_implementation)
         windows = load_windows(data_args, training_args)
@@ -82,7 +83,15 @@ def build_language_model(args: LanguageModelArguments) -> PreTrainedModel:
     """The model that the arguments name: random weights on a vocabulary, or trained ones."""
     if args.model_name_or_path is not None:
         # small steps vanish in weights of bfloat16, as which a checkpoint may have been saved
-        return AutoModelForMaskedLM.from_pretrained(args.model_name_or_path, dtype=torch.float32)
+        model = AutoModelForMaskedLM.from_pretrained(args.model_name_or_path, dtype=torch.float32)
+        if args.mask_mode is not None:
+            if not hasattr(model.config, "mask_mode"):
+                raise ValueError(
+                    f"--mask_mode is for models on codes, but {args.model_name_or_path} is of type "
+                    f"{model.config.model_type!r}; leave it out."
+                )
+            model.config.mask_mode = args.mask_mode  # no weight depends on it
+        return model
     if args.kmer_size is not None:
         fields = parse_config_overrides(args.config_overrides, KmerTransformerConfig)
         config = KmerTransformerConfig(kmer_size=args.kmer_size, **fields)
@@ -98,7 +107,9 @@ def build_language_model(args: LanguageModelArguments) -> PreTrainedModel:
             "training. Train it with examples/train_vqdna_tokenizer.py; for codes that mean "
             "nothing, to compare with, make it with kmeans_init=False."
         )
-    return VQDNAForMaskedLM.from_quantizer(quantizer, mask_mode=args.mask_mode, **fields)
+    if args.mask_mode is not None:
+        fields["mask_mode"] = args.mask_mode
+    return VQDNAForMaskedLM.from_quantizer(quantizer, **fields)
 
 
 def nucleotides_hidden(trainer: VQDNALanguageModelTrainer) -> dict[str, float]:

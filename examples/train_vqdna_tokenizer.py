@@ -36,12 +36,11 @@ from hf_genomics.training.vqdna_trainer import VQDNAQuantizerTrainer, check_warm
 
 
 def main() -> None:
-    model_args, data_args, training_args = parse_quantizer_arguments(sys.argv[1:], __doc__)
-    output_dir = str(training_args.output_dir)
     commit = source_commit()  # of the code that runs, not of what is checked out at the end
-    with user_errors_in_one_line(
-        "train_vqdna_tokenizer.py"
-    ):  # those of training keep their traceback
+    # those of training keep their traceback
+    with user_errors_in_one_line("train_vqdna_tokenizer.py"):
+        model_args, data_args, training_args = parse_quantizer_arguments(sys.argv[1:], __doc__)
+        output_dir = str(training_args.output_dir)
         checkpoint = checkpoint_to_resume(output_dir, training_args.resume_from_checkpoint)
         set_seed(training_args.seed)
         model = build_quantizer(model_args)

@@ -28,11 +28,12 @@ class LanguageModelArguments:
         default=None,
         metadata={"help": "Folder or Hub id of the trained quantizer: its codes are what is read."},
     )
-    mask_mode: str = field(
-        default="nucleotide",
+    mask_mode: str | None = field(
+        default=None,
         metadata={
             "help": "What is hidden where the input is masked: the nucleotide, before the "
-            "quantizer reads it, or the code alone, which its neighbours tell of.",
+            "quantizer reads it, or the code alone, which its neighbours tell of. Default: as a "
+            "trained model was trained, nucleotide for a new one.",
             "choices": [*MASK_MODES],
         },
     )
@@ -91,6 +92,8 @@ def parse_language_model_arguments(
     if model.model_name_or_path is not None and model.config_overrides:
         parser.error("--config_overrides is for new models; a trained one keeps its shape")
     if model.kmer_size is not None:
+        if model.mask_mode is not None:
+            parser.error("--mask_mode is for models on codes; k-mers are masked as they are")
         if not 1 <= model.kmer_size <= 8:
             parser.error(f"--kmer_size must be from 1 to 8, got {model.kmer_size}")
         if data.window % model.kmer_size:

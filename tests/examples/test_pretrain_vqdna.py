@@ -21,11 +21,16 @@ from hf_genomics import (
     VQDNAQuantizerConfig,
     VQDNAQuantizerModel,
 )
+from hf_genomics.training.vqdna_language_arguments import LanguageModelArguments
 from tests.examples.interrupting import interrupt
 from tests.examples.test_finetune import HOW_TO_GO_ON
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCRIPT = REPOSITORY / "examples/pretrain_vqdna.py"
+sys.path.insert(0, str(SCRIPT.parent))
+
+from pretrain_vqdna import build_language_model  # noqa: E402  (found by the line above)
+
 SIZES = "hidden_size=16,num_hidden_layers=1,num_attention_heads=2,intermediate_size=32"
 OPTIONS = [
     *("--held_out", "chr2", "--window", "60", "--config_overrides", SIZES),
@@ -145,9 +150,32 @@ def test_codes_may_be_masked_instead(start, tmp_path):
     assert VQDNAForMaskedLM.from_pretrained(tmp_path / "code").config.mask_mode == "code"
     hidden = "held_out_nucleotides_hidden_nucleotide_loss"
     assert 0 < results["held_out_nucleotide_loss"] < results[hidden] + 0.1
+    assert results["model_arguments"]["mask_mode"] == "code"
     more = ["--model_name_or_path", str(tmp_path / "code"), "--config_overrides", ""]
     again = run(start, tmp_path / "on", *more, "--max_steps", "1", "--learning_rate", "1e-9")
     assert again["held_out_loss"] == pytest.approx(results["held_out_loss"], abs=1e-4)
+    assert again["model_arguments"]["mask_mode"] == "code"
+
+
+def test_the_mode_of_masking_is_the_trained_models_unless_it_is_named(start, tmp_path):
+    def mode(**arguments):
+        return build_language_model(LanguageModelArguments(**arguments)).config.mask_mode
+
+    new = {"quantizer": str(start / "quantizer"), "config_overrides": SIZES}
+    assert mode(**new) == "nucleotide"
+    assert mode(**new | {"config_overrides": f"{SIZES},mask_mode=code"}) == "code"
+    model = build_language_model(LanguageModelArguments(**new, mask_mode="code"))
+    model.save_pretrained(tmp_path)
+    assert mode(model_name_or_path=str(tmp_path)) == "code"
+    assert mode(model_name_or_path=str(tmp_path), mask_mode="nucleotide") == "nucleotide"
+
+
+def test_a_trained_model_on_k_mers_has_no_mode_of_masking(tmp_path):
+    new = LanguageModelArguments(kmer_size=1, config_overrides=SIZES)
+    build_language_model(new).save_pretrained(tmp_path)
+    trained = LanguageModelArguments(model_name_or_path=str(tmp_path), mask_mode="code")
+    with pytest.raises(ValueError, match="models on codes, but .* of type 'kmer_transformer'; lea"):
+        build_language_model(trained)
 
 
 @pytest.mark.slow

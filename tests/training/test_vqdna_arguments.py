@@ -20,6 +20,13 @@ def test_codebooks_and_taps_are_lists_with_spaces():
     assert (data.genomes, data.window) == (["yeast.fa.gz"], 512)
 
 
+def test_k_mers_have_no_mode_of_masking(capsys):
+    assert parse_language_model_arguments([*GENOMES, "--kmer_size", "2"])[0].mask_mode is None
+    with pytest.raises(SystemExit):
+        parse_language_model_arguments([*GENOMES, "--kmer_size", "2", "--mask_mode", "code"])
+    assert "--mask_mode is for models on codes" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("parse", [parse_quantizer_arguments, parse_language_model_arguments])
 def test_evaluation_needs_something_held_out(parse, capsys):
     vocabulary = [] if parse is parse_quantizer_arguments else ["--kmer_size", "1"]
