@@ -43,6 +43,7 @@ from hf_genomics.training.low_rank import merge_lora, with_lora
 from hf_genomics.training.processes import leave_process_group
 from hf_genomics.training.run_records import provenance, training_results
 from hf_genomics.training.trainer import GenomicsTrainer
+from hf_genomics.training.trainer_options import require_batch
 from hf_genomics.training.user_errors import interrupt_in_one_line, user_errors_in_one_line
 
 
@@ -81,6 +82,7 @@ def prepare() -> tuple[GenomicsTrainer, DatasetDict, str | None, ModelArguments,
     limit = length_limit(model.config, data_args.max_length)
     check_sequences(dataset, tokenizer, limit, truncation=data_args.truncation)
     dataset = with_labels_of(dataset, model.config)
+    require_batch(training_args, len(dataset["train"]))
     training_args.metric_for_best_model = selection_metric(
         training_args.metric_for_best_model, dataset["train"].features["label"]
     )

@@ -35,54 +35,58 @@ from hf_genomics.training.phylogpn_models import build_phylogpn, phylogpn_config
 from hf_genomics.training.phylogpn_trainer import PhyloGPNTrainer
 from hf_genomics.training.processes import leave_process_group
 from hf_genomics.training.run_records import provenance, training_results
-from hf_genomics.training.user_errors import interrupt_in_one_line
+from hf_genomics.training.trainer_options import require_batch
+from hf_genomics.training.user_errors import interrupt_in_one_line, user_errors_in_one_line
 
 
 def main() -> None:
-    model_args, data_args, training_args = parse_phylogpn_arguments(sys.argv[1:], __doc__)
-    output_dir = str(training_args.output_dir)
-    checkpoint = checkpoint_to_resume(output_dir, training_args.resume_from_checkpoint)
-    set_seed(training_args.seed)
-    commit = source_commit()
+    commit = source_commit()  # of the code that runs, not of what is checked out at the end
+    # those of training keep their traceback
+    with user_errors_in_one_line("pretrain_phylogpn.py"):
+        model_args, data_args, training_args = parse_phylogpn_arguments(sys.argv[1:], __doc__)
+        output_dir = str(training_args.output_dir)
+        checkpoint = checkpoint_to_resume(output_dir, training_args.resume_from_checkpoint)
+        set_seed(training_args.seed)
 
-    config = phylogpn_config(model_args)
-    alignment = load_alignment(
-        data_args.dataset_name,
-        held_out=data_args.held_out,
-        validation=data_args.validation,
-        flank=config.flank,
-    )
-    weights = data_args.weights()
-    alignment.require_names(weights, "--name_weights")
-    model = build_phylogpn(model_args, config, alignment.phylogeny, alignment.reference_leaf)
-    windows: dict[str, Any] = {
-        split: AlignmentWindows(rows, data_args.window, flank=config.flank)
-        for split, rows in alignment.splits.items()
-    }
-    if data_args.other_references:  # another leaf's flanks are known only within a row
-        windows["train"] = AlignmentWindows(
-            alignment.splits["train"],
-            data_args.window + 2 * config.flank,
+        config = phylogpn_config(model_args)
+        alignment = load_alignment(
+            data_args.dataset_name,
+            held_out=data_args.held_out,
+            validation=data_args.validation,
             flank=config.flank,
-            stride=data_args.window,
         )
-    trainer = PhyloGPNTrainer(
-        model=model,
-        args=training_args,
-        train_dataset=windows["train"],
-        eval_dataset=windows.get("validation"),
-        data_collator=AlignmentCollator(
-            data_args.window,
-            config.flank,
-            reverse_complement=data_args.reverse_complement_probability,
-            name_weights=weights or None,
-            other_references=data_args.other_references,
-            reference_leaf=alignment.phylogeny.leaf_index(alignment.reference_leaf),
-            seed=training_args.seed,
-        ),
-        eval_collator=AlignmentCollator(data_args.window, config.flank),
-        processing_class=DNATokenizer(),
-    )
+        weights = data_args.weights()
+        alignment.require_names(weights, "--name_weights")
+        model = build_phylogpn(model_args, config, alignment.phylogeny, alignment.reference_leaf)
+        windows: dict[str, Any] = {
+            split: AlignmentWindows(rows, data_args.window, flank=config.flank)
+            for split, rows in alignment.splits.items()
+        }
+        if data_args.other_references:  # another leaf's flanks are known only within a row
+            windows["train"] = AlignmentWindows(
+                alignment.splits["train"],
+                data_args.window + 2 * config.flank,
+                flank=config.flank,
+                stride=data_args.window,
+            )
+        require_batch(training_args, len(windows["train"]))
+        trainer = PhyloGPNTrainer(
+            model=model,
+            args=training_args,
+            train_dataset=windows["train"],
+            eval_dataset=windows.get("validation"),
+            data_collator=AlignmentCollator(
+                data_args.window,
+                config.flank,
+                reverse_complement=data_args.reverse_complement_probability,
+                name_weights=weights or None,
+                other_references=data_args.other_references,
+                reference_leaf=alignment.phylogeny.leaf_index(alignment.reference_leaf),
+                seed=training_args.seed,
+            ),
+            eval_collator=AlignmentCollator(data_args.window, config.flank),
+            processing_class=DNATokenizer(),
+        )
 
     trained = trainer.train(resume_from_checkpoint=checkpoint)
     trainer.save_model()  # the best checkpoint's: the Trainer has loaded it

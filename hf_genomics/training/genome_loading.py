@@ -10,6 +10,7 @@ from transformers import TrainingArguments
 
 from hf_genomics.data.genome_windows import GenomeWindows, load_genomes
 from hf_genomics.data.streamed_windows import stream_windows
+from hf_genomics.training.trainer_options import require_batch
 from hf_genomics.training.vqdna_arguments import GenomeArguments
 
 
@@ -43,7 +44,7 @@ def load_windows(data: GenomeArguments, training: TrainingArguments) -> Genomes:
     """The windows that the arguments name, read by one process and then by the others.
 
     Raises:
-        ValueError: as `load_genomes`, `GenomeWindows` and `stream_windows`.
+        ValueError: as `load_genomes`, `GenomeWindows`, `stream_windows` and `require_batch`.
     """
     options: dict[str, Any] = {
         "held_out": data.held_out,
@@ -72,4 +73,5 @@ def load_windows(data: GenomeArguments, training: TrainingArguments) -> Genomes:
             reverse_complement=data.reverse_complement_probability,
             seed=training.seed,
         )
+        require_batch(training, len(train))
     return Genomes(train, None if held_out is None else GenomeWindows(held_out, data.window))

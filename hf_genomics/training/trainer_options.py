@@ -124,7 +124,7 @@ def plain_name(metric: str) -> str:
 
 
 def require_batch(training: TrainingArguments, num_rows: int) -> None:
-    """Refuses training rows that would all be left out, for they do not fill a batch.
+    """Refuses training rows that would all be left out, for they fill no batch.
 
     Raises:
         ValueError: says how many rows there are, and how many a batch has.
@@ -132,9 +132,9 @@ def require_batch(training: TrainingArguments, num_rows: int) -> None:
     size = training.train_batch_size * training.world_size
     if training.do_train and training.dataloader_drop_last and num_rows < size:
         raise ValueError(
-            f"there are {num_rows} training rows, fewer rows than a batch of {size}, which "
-            "--dataloader_drop_last true leaves out; lower --per_device_train_batch_size, or "
-            "leave --dataloader_drop_last out."
+            f"there are {num_rows} training rows, fewer rows than a batch of {size}, and "
+            "--dataloader_drop_last true leaves out what fills no batch: lower "
+            "--per_device_train_batch_size, or leave --dataloader_drop_last out."
         )
 
 

@@ -53,6 +53,11 @@ def write_splits(folder, rows=rows_of, **changed):
         ({"test": [("ACGT", "1.0")]}, (), "Row 0 of split 'test' has the label 1.0, a number, but"),
         ({}, ("--label_column", "y"), "with label_column .--label_column."),
         ({}, ("--max_train_samples", "0"), "At most 0 rows of .*--max_train_samples"),
+        (
+            {},
+            ("--dataloader_drop_last", "true", "--per_device_train_batch_size", "17"),
+            "there are 16 training rows, fewer rows than a batch of 17, and .* leave --dat",
+        ),
     ],
 )
 def test_mistakes_are_told_in_one_line_before_training(

@@ -2,7 +2,9 @@
 
 import json
 import random
+import runpy
 import signal
+import sys
 
 import pytest
 import torch
@@ -78,6 +80,31 @@ def test_a_run_leaves_a_model_with_its_tree_and_its_results(uninterrupted):
     assert best == pytest.approx(max(scores.values()))
     first, *_, last = losses(uninterrupted)
     assert last < first
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--held_out", "nope"], "has no 'nope'; its names are locus0"),
+        (["--name_weights", "nope=1"], "--name_weights names nope, but there is locus0"),
+        (["--reverse_complement_probability", "2"], "reverse-complement share is 2.0"),
+        (
+            ["--dataloader_drop_last", "true", "--per_device_train_batch_size", "16"],
+            "there are 15 training rows, fewer rows than a batch of 16",
+        ),
+    ],
+)
+def test_mistakes_are_told_in_one_line_before_training(
+    data, tmp_path, monkeypatch, capsys, options, message
+):
+    command = [PRETRAIN, *COMMAND, "--dataset_name", data, "--output_dir", tmp_path, *options]
+    monkeypatch.setattr(sys, "argv", [*map(str, command)])
+    with pytest.raises(SystemExit) as stopped:
+        runpy.run_path(PRETRAIN, run_name="__main__")
+    assert stopped.value.code == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("pretrain_phylogpn.py: error: ")
+    assert message in error
 
 
 @pytest.mark.slow

@@ -164,6 +164,11 @@ def test_a_quantizer_that_was_saved_in_bfloat16_trains_in_float32(tmp_path):
             "after 3 forward passes, but the codebooks are first set after a warm",
         ),
         (["--held_out", "chrX"], "error: no contig is named chrX; there are chr1, chr2"),
+        (
+            ["--dataloader_drop_last", "true", "--per_device_train_batch_size", "999"],
+            "there are 312 training rows, fewer rows than a batch of 999",
+        ),
+        (["--load_best_model_at_end", "true"], "tokenizer.py: error: --load_best_model_at_end re"),
     ],
 )
 def test_mistakes_are_said_before_anything_runs(genome, tmp_path, more, message):
