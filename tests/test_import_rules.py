@@ -39,7 +39,7 @@ RIM = ("examples", "benches", "tests", "upload")
 # besides the standard library and `from .sibling import name`. Everything that is not about
 # transformers is maths: tensors in, tensors out.
 MODEL_FILES = {
-    "configuration_": {"transformers", "huggingface_hub.dataclasses"},
+    "configuration_": {"transformers", "huggingface_hub.dataclasses", "huggingface_hub.errors"},
     "modeling_": {"torch", "transformers", "huggingface_hub.dataclasses", "safetensors"},
     "convert_": {"torch", "transformers", "huggingface_hub.dataclasses", "safetensors"},
     "remote_code": {"transformers", "huggingface_hub.dataclasses"},
