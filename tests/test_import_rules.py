@@ -4,12 +4,14 @@ cli, upload.py, examples -> hub, training, evaluation, benchmarks -> data -> mod
 """
 
 import ast
+import inspect
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from transformers import PreTrainedConfig, PreTrainedModel
 
 import hf_genomics
 
@@ -170,6 +172,30 @@ def test_rooms_are_ordered():
 def test_geometry_is_readable_without_its_siblings(path):
     found = imports(path.read_text(encoding="utf-8"), type_checking=True)
     assert not [one for one in found if one.level]
+
+
+def siblings(path: Path) -> set[Path]:
+    found = imports(path.read_text(encoding="utf-8"), type_checking=False)
+    return {path.with_name(f"{one.module}.py") for one in found if one.level}
+
+
+def files_the_hub_starts_from() -> set[Path]:
+    """Those of the classes that `auto_map` of a saved folder can name."""
+    public = [getattr(hf_genomics, name) for name in hf_genomics.__all__]
+    classes = [x for x in public if isinstance(x, type)]
+    saved = [x for x in classes if issubclass(x, PreTrainedModel | PreTrainedConfig)]
+    return {Path(inspect.getfile(x)) for x in saved}
+
+
+@pytest.mark.parametrize("path", sorted(files_the_hub_starts_from()), ids=lambda path: path.stem)
+def test_a_file_that_the_hub_starts_from_names_all_that_it_needs(path):
+    """Transformers before 5.8 copies no file of a local folder that only another one names."""
+    needed: set[Path] = set()
+    todo = {path}
+    while todo:
+        needed |= (new := siblings(todo.pop()) - needed)
+        todo |= new
+    assert needed - {path} == siblings(path)
 
 
 FAMILY_FILE = "models/hyperbolic_cnn/modeling_hyperbolic_cnn.py"

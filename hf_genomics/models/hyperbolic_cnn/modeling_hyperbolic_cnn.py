@@ -22,15 +22,20 @@ from transformers import initialization as init
 from transformers.modeling_outputs import BaseModelOutputWithPooling, SequenceClassifierOutput
 from transformers.utils import can_return_tuple
 
+# Transformers 5.6 takes along only the files that this one names itself: those that it does not use
+# (F401) are needed by those that it does.
 from .configuration_hyperbolic_cnn import HyperbolicCNNConfig
 from .euclidean_layers import EuclideanBatchNorm, EuclideanConv1d, EuclideanLinear
 from .input_checks import NUM_BASES, check_ids, check_inputs
 from .lorentz import add_time, change_curvature_scale, squared_norm
 from .lorentz_batch_norm import LorentzBatchNorm
+from .lorentz_functions import batch_slices  # noqa: F401
 from .lorentz_layers import LorentzConv1d, LorentzLinear, LorentzMLR
 from .modeling_blocks import HyperbolicCNNBlock, HyperbolicCNNResidualBlock
 from .pooling import HyperbolicCNNPooler
 from .remote_code import code_files, save_complete
+from .tangent_batch_norm import TangentBatchNorm  # noqa: F401
+from .tangent_functions import TangentBatchNormReLU  # noqa: F401
 
 COMPLEMENT = (3, 2, 1, 0, 4)
 
