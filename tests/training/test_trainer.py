@@ -353,26 +353,25 @@ def test_a_row_is_drawn_anew_in_every_epoch_and_alike_when_resumed(tmp_path, bat
 
 def flipping_trainer(folder, **options):
     """A trainer on rows that are read from either strand, which keeps the batches it is given."""
-    tokenizer = DNATokenizer()
     rows = Dataset.from_dict(
         {"sequence": [f"{'A' * (i + 1)}{'G' * (LENGTH - i - 1)}" for i in range(8)]}
     )
-
-    def collate(batch):
-        ids = tokenizer([row["sequence"] for row in batch], return_tensors="pt")["input_ids"]
-        return {"input_ids": ids, "labels": torch.zeros(len(ids), dtype=torch.long)}
-
     trainer = trainer_in(
         folder, recipe=dataclasses.replace(MODERN, early_stopping_patience=None), **options
     )
     trainer.args.remove_unused_columns = False
     trainer.train_dataset = SequenceAugmentation(rows, 0, reverse_complement_probability=0.5)
-    trainer.data_collator = collate
+    trainer.data_collator = with_label_0
     trainer.batches = []
     trainer.model.register_forward_pre_hook(
         lambda _, args, inputs: trainer.batches.append(inputs["input_ids"]), with_kwargs=True
     )
     return trainer
+
+
+def with_label_0(rows):
+    ids = DNATokenizer()([row["sequence"] for row in rows], return_tensors="pt")["input_ids"]
+    return {"input_ids": ids, "labels": torch.zeros(len(ids), dtype=torch.long)}
 
 
 def seen(trainer):
