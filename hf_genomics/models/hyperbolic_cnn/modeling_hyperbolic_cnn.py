@@ -336,18 +336,13 @@ class HyperbolicCNNModel(HyperbolicCNNPreTrainedModel):
             hidden_states.append((x, squared, k))
         strands = 2 if self.config.reverse_complement == "average" else 1
         pooled = self.pooler(x, mask, k, strands, squared)
-
-        def as_points(features: Tensor, squared: Tensor | None, k: Tensor | None) -> Tensor:
-            given = (slice(features.shape[0] // strands), slice(None), slice(length))
-            features, squared = features[given], None if squared is None else squared[given]
-            return (add_time(features, squared, k=k) if lorentz else features).transpose(1, 2)
-
-        last = as_points(*hidden_states[-1])
+        given = (slice(x.shape[0] // strands), slice(None), slice(length))  # not its complement
+        last = as_points(*hidden_states[-1], given)
         return BaseModelOutputWithPooling(
             last_hidden_state=last,
             pooler_output=add_time(pooled, k=k, dim=-1) if lorentz else pooled,
             hidden_states=(
-                (*(as_points(*state) for state in hidden_states[:-1]), last)
+                (*(as_points(*state, given) for state in hidden_states[:-1]), last)
                 if output_hidden_states
                 else None
             ),
@@ -406,6 +401,15 @@ def _decides_by_values(mask: Tensor) -> bool:
     not on a device that would have to be waited for."""
     recorded = torch.compiler.is_compiling() or torch.jit.is_tracing()
     return not recorded and mask.device.type == "cpu"
+
+
+def as_points(
+    features: Tensor, squared: Tensor | None, k: Tensor | None, given: tuple[slice, ...]
+) -> Tensor:
+    """The part `given` of features `(B, C, L)` as points `(B, L, C + 1)`; of flat space, if `k` is
+    `None`, as they are."""
+    features, squared = features[given], None if squared is None else squared[given]
+    return (features if k is None else add_time(features, squared, k=k)).transpose(1, 2)
 
 
 def reverse_complement(x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
