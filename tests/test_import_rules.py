@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from transformers import PreTrainedConfig, PreTrainedModel
+from transformers.dynamic_module_utils import get_relative_import_files, get_relative_imports
 
 import hf_genomics
 
@@ -174,11 +175,6 @@ def test_geometry_is_readable_without_its_siblings(path):
     assert not [one for one in found if one.level]
 
 
-def siblings(path: Path) -> set[Path]:
-    found = imports(path.read_text(encoding="utf-8"), type_checking=False)
-    return {path.with_name(f"{one.module}.py") for one in found if one.level}
-
-
 def files_the_hub_starts_from() -> set[Path]:
     """Those of the classes that `auto_map` of a saved folder can name."""
     public = [getattr(hf_genomics, name) for name in hf_genomics.__all__]
@@ -190,12 +186,8 @@ def files_the_hub_starts_from() -> set[Path]:
 @pytest.mark.parametrize("path", sorted(files_the_hub_starts_from()), ids=lambda path: path.stem)
 def test_a_file_that_the_hub_starts_from_names_all_that_it_needs(path):
     """Transformers before 5.8 copies no file of a local folder that only another one names."""
-    needed: set[Path] = set()
-    todo = {path}
-    while todo:
-        needed |= (new := siblings(todo.pop()) - needed)
-        todo |= new
-    assert needed - {path} == siblings(path)
+    needed = {Path(file).stem for file in get_relative_import_files(path)}
+    assert set(get_relative_imports(path)) == needed
 
 
 FAMILY_FILE = "models/hyperbolic_cnn/modeling_hyperbolic_cnn.py"

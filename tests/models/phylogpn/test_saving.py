@@ -13,7 +13,6 @@ from transformers import (
     AutoModelForSequenceClassification,
     BertConfig,
 )
-from transformers.dynamic_module_utils import get_relative_import_files, get_relative_imports
 
 from hf_genomics import (
     Phylogeny,
@@ -164,13 +163,6 @@ def test_a_folder_holds_the_code_of_the_family_and_the_full_auto_map(kind, tmp_p
     }
     for target in config["auto_map"].values():
         assert f"{target.partition('.')[0]}.py" in names
-
-
-def test_the_modeling_file_names_every_file_it_needs():
-    """Transformers 5.6 takes along those alone, 5.23 also what they import."""
-    file = Path(phylogpn.__file__).with_name("modeling_phylogpn.py")
-    needed = {Path(other).stem for other in get_relative_import_files(file)}
-    assert set(get_relative_imports(file)) == needed
 
 
 def test_both_families_write_their_code_in_the_same_way():
