@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import re
 import tarfile
 import tempfile
@@ -70,7 +71,11 @@ def _download(url: str, folder: Path) -> Path:
             while block := answer.read(_BLOCK):
                 file.write(block)
                 shown.update(len(block))
-    except (urllib.error.URLError, OSError) as error:
+            if answer.length:  # what was announced and did not come
+                raise OSError(f"it ended {answer.length:,} bytes early")
+    except (http.client.HTTPException, OSError) as error:  # URLError is an OSError
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()  # it holds the answer
         raise ValueError(
             f"{url} cannot be fetched: {error}; fetch it yourself and name the file."
         ) from error

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from hf_genomics import list_benchmarks, load_benchmark
 from hf_genomics.benchmarks import building
 from hf_genomics.benchmarks.building import build_dataset
+from hf_genomics.benchmarks.table_sources import opened
 from hf_genomics.cli import app
 from hf_genomics.hub.dataset_folders import export_dataset
 
@@ -166,6 +167,11 @@ def served(tmp_path):
         def log_message(self, *arguments: object) -> None:
             pass
 
+        def send_header(self, name: str, value: str) -> None:
+            if name == "Content-Length" and "cut." in self.path:
+                value = str(int(value) + 100)
+            super().send_header(name, value)
+
     folder = tmp_path / "served"
     folder.mkdir()
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder))
@@ -182,6 +188,16 @@ def test_archive_is_fetched_from_a_url(source, served):
     with tarfile.open(folder / "GUE.tar.gz", "w:gz") as archive:
         archive.add(source, "GUE")
     assert load_benchmark("gue", "tf_0", f"{address}/GUE.tar.gz")["train"].num_rows == 2
+
+
+def test_a_table_whose_end_did_not_come_is_no_table(served):
+    folder, address = served
+    (folder / "cut.csv").write_text("sequence,label\nACGT,0\n")
+    with (
+        pytest.raises(ValueError, match=r"cut\.csv cannot be fetched: it ended 100 bytes early"),
+        opened(f"{address}/cut.csv", list_benchmarks()[0]),
+    ):
+        pass
 
 
 @pytest.mark.parametrize(
