@@ -238,9 +238,7 @@ def pretrained_model(
     if is_trained:
         require_trained(loading, name_or_path)
     tokenizer = AutoTokenizer.from_pretrained(name_or_path, **options)
-    # by its settings, not its class: Transformers before 5.10 gives the generic one for ours
-    is_ours = "on_invalid" in tokenizer.init_kwargs
-    has_limit = length_limit(model.config) is not None or not is_ours
+    has_limit = length_limit(model.config) is not None or not hasattr(tokenizer, "on_invalid")
     if not (is_trained or has_limit):  # that of another's tokenizer may be the model's
         tokenizer.model_max_length = max_length or NO_LIMIT
         tokenizer.init_kwargs["model_max_length"] = tokenizer.model_max_length  # which is saved
