@@ -37,6 +37,8 @@ def package_versions() -> dict[str, str]:
             versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue
+    if torch := sys.modules.get("torch"):  # which says its build too, as 2.14.1+cu130
+        versions["torch"] = str(torch.__version__)
     return versions
 
 

@@ -22,8 +22,8 @@ from transformers import initialization as init
 from transformers.modeling_outputs import BaseModelOutputWithPooling, SequenceClassifierOutput
 from transformers.utils import can_return_tuple
 
-# Transformers before 5.8 copies only the files that this one names itself: those that it does not
-# use (F401) are needed by those that it does.
+# Who loads a saved folder may have a Transformers before 5.8, which copies only the files that this
+# one names itself: those that it does not use (F401) are needed by those that it does.
 from .configuration_hyperbolic_cnn import HyperbolicCNNConfig
 from .euclidean_layers import EuclideanBatchNorm, EuclideanConv1d, EuclideanLinear
 from .input_checks import NUM_BASES, check_ids, check_inputs

@@ -17,8 +17,8 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.modeling_outputs import SequenceClassifierOutput
 from transformers.utils import ModelOutput, can_return_tuple
 
-# Transformers before 5.8 copies only the files that this one names itself: those that it does not
-# use (F401) are needed by those that it does.
+# Who loads a saved folder may have a Transformers before 5.8, which copies only the files that this
+# one names itself: those that it does not use (F401) are needed by those that it does.
 from .configuration_phylogpn import PhyloGPNConfig
 from .exponentials import one_or_more  # noqa: F401
 from .input_checks import NUM_BASES, check_ids, check_inputs

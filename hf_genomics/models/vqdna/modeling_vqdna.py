@@ -17,8 +17,8 @@ from transformers.masking_utils import create_bidirectional_mask
 from transformers.modeling_outputs import SequenceClassifierOutput, TokenClassifierOutput
 from transformers.utils import ModelOutput, can_return_tuple
 
-# Transformers before 5.8 copies only the files that this one names itself: those that it does not
-# use (F401) are needed by those that it does.
+# Who loads a saved folder may have a Transformers before 5.8, which copies only the files that this
+# one names itself: those that it does not use (F401) are needed by those that it does.
 from .code_search import nearest  # noqa: F401
 from .codebook import Codebook  # noqa: F401
 from .configuration_vqdna import NUM_BASES, VQDNAConfig

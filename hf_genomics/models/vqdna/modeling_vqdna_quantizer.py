@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.utils import ModelOutput, can_return_tuple
 
-# Transformers before 5.8 copies only the files that this one names itself: those that it does not
-# use (F401) are needed by those that it does.
+# Who loads a saved folder may have a Transformers before 5.8, which copies only the files that this
+# one names itself: those that it does not use (F401) are needed by those that it does.
 from .code_search import nearest  # noqa: F401
 from .codebook import Codebook, FiniteScalarCodebook
 from .configuration_vqdna_quantizer import VQDNAQuantizerConfig
