@@ -26,7 +26,7 @@ from hf_genomics import DNATokenizer, VQDNAQuantizerConfig, VQDNAQuantizerModel
 from hf_genomics.data.genome_windows import GenomeWindows, WindowCollator
 from hf_genomics.evaluation.results import source_commit
 from hf_genomics.training.checkpoints import checkpoint_to_resume
-from hf_genomics.training.config_overrides import parse_config_overrides
+from hf_genomics.training.config_overrides import override_pairs, parse_config_overrides
 from hf_genomics.training.genome_loading import load_windows
 from hf_genomics.training.genome_runs import train_and_record
 from hf_genomics.training.processes import leave_process_group
@@ -71,8 +71,14 @@ def build_quantizer(args: QuantizerArguments) -> VQDNAQuantizerModel:
     if args.model_name_or_path is not None:
         # small steps vanish in weights of bfloat16, as which a checkpoint may have been saved
         return VQDNAQuantizerModel.from_pretrained(args.model_name_or_path, dtype=torch.float32)
+    lists = ("codebook_sizes", "quantizer_layers")
+    for name, _ in override_pairs(args.config_overrides):
+        if name in lists:
+            raise ValueError(
+                f"--config_overrides cannot read the list {name}; give it by --{name}."
+            )
     overrides: dict[str, Any] = parse_config_overrides(args.config_overrides, VQDNAQuantizerConfig)
-    for name in ("codebook_sizes", "quantizer_layers"):
+    for name in lists:
         if getattr(args, name):
             overrides[name] = getattr(args, name)
     return VQDNAQuantizerModel(VQDNAQuantizerConfig.preset(args.preset, **overrides))

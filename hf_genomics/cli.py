@@ -19,6 +19,7 @@ from hf_genomics.benchmarks.parameters import (
     SimulationParameters,
     SplitRule,
     TreeShape,
+    without_effect,
 )
 
 USER_ERROR = 2  # exit code; the same that argument parsing uses
@@ -49,6 +50,7 @@ def main() -> None:
 
 @app.command()
 def simulate(
+    context: typer.Context,
     condition: Annotated[Condition, typer.Argument(help="What the labels mean.")],
     output: Annotated[Path, typer.Option(help="Folder to write; must be new or empty.")],
     num_train: Annotated[int, typer.Option(help="Rows of the train split.")] = 2000,
@@ -129,6 +131,12 @@ def simulate(
             motif_length=motif_length,
             element_length=element_length,
         )
+        for name, reason in without_effect(parameters).items():
+            source = context.get_parameter_source(name)
+            if source is not None and source.name == "COMMANDLINE":
+                raise ValueError(
+                    f"--{name.replace('_', '-')} has no effect: {reason}; leave it out."
+                )
         from hf_genomics.benchmarks.simulator import simulate as run
         from hf_genomics.benchmarks.writing import check_target, write_dataset
         from hf_genomics.data.progress import bars_shown

@@ -35,8 +35,8 @@ def test_simulate_writes_a_folder_that_datasets_reads(condition, tmp_path):
     }
 
 
-def test_every_option_reaches_the_simulator(tmp_path):
-    options = {
+REACHING = {
+    "decayed-motif": {
         "seed": 5,
         "tree": "birth-death",
         "num_leaves": 40,
@@ -44,23 +44,33 @@ def test_every_option_reaches_the_simulator(tmp_path):
         "individual_branch_length": 0.1,
         "clade_depth": 1,
         "model": "jc69",
-        "kappa": 3.0,
-        "base_frequencies": [0.1, 0.2, 0.3, 0.4],
         "gamma_shape": 0.5,
         "death_rate": 0.25,
         "split": "random",
-        "motif": "GATTACA",
         "motif_length": 7,
-        "element_length": 9,
-    }
+    },
+    "motif": {"base_frequencies": [0.1, 0.2, 0.3, 0.4], "motif": "GATTACA"},
+    "transposon": {"kappa": 3.0, "element_length": 9},
+}
+
+
+@pytest.mark.parametrize("condition", REACHING)
+def test_every_option_reaches_the_simulator(condition, tmp_path):
+    options = REACHING[condition]
     flags = []
     for name, value in options.items():
         flags.append(f"--{name.replace('_', '-')}")
         flags.extend(map(str, value) if isinstance(value, list) else [str(value)])
-    result = run("simulate", "decayed-motif", "--output", str(tmp_path / "d"), *SMALL, *flags)
+    result = run("simulate", condition, "--output", str(tmp_path / "d"), *SMALL, *flags)
     assert result.exit_code == 0, result.output
     used = json.loads((tmp_path / "d" / "provenance.json").read_text())["parameters"]
     assert {name: used[name] for name in options} == options
+
+
+def test_no_option_is_left_out_above():
+    sizes = {"condition", "num_train", "num_validation", "num_test", "length"}
+    named = {name for options in REACHING.values() for name in options}
+    assert named == {field.name for field in fields(SimulationParameters)} - sizes
 
 
 def test_command_has_every_parameter_with_the_same_default():
@@ -86,6 +96,24 @@ def test_user_mistakes_are_one_line_and_exit_code_two(arguments, message, tmp_pa
     assert result.exit_code == 2
     assert message in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["clade", "--kappa", "3", "--model", "jc69"],
+            "--kappa has no effect: the model is 'jc69'",
+        ),
+        (["motif", "--gamma-shape", "1"], "--gamma-shape has no effect: condition 'motif' has no"),
+        (["clade", "--motif-length", "12"], "--motif-length has no effect"),
+    ],
+)
+def test_options_without_effect_are_refused(arguments, message, tmp_path):
+    result = run("simulate", *arguments, "--output", str(tmp_path / "data"))
+    assert result.exit_code == 2
+    assert message in result.stderr
     assert not (tmp_path / "data").exists()
 
 

@@ -146,6 +146,35 @@ class SimulationParameters:
         return self.element_length if self.element_length is not None else max(1, self.length // 2)
 
 
+def without_effect(parameters: SimulationParameters) -> dict[str, str]:
+    """Fields that the others leave without effect, each with the reason."""
+    condition = parameters.condition
+    reasons = {}
+    if parameters.tree is not TreeShape.BIRTH_DEATH:
+        reasons["death_rate"] = f"the tree is {parameters.tree.value!r}"
+    if parameters.model is not ModelName.HKY85:
+        reasons |= dict.fromkeys(_OF_HKY85, f"the model is {parameters.model.value!r}")
+    if condition is Condition.MOTIF:
+        reasons |= dict.fromkeys(_OF_A_TREE, "condition 'motif' has no tree")
+    if condition is Condition.TRANSPOSON:
+        reasons["clade_depth"] = "condition 'transposon' has no clades"
+    else:
+        reasons["element_length"] = f"condition {condition.value!r} has no transposon copies"
+    if condition not in (Condition.MOTIF, Condition.DECAYED_MOTIF):
+        reasons |= dict.fromkeys(_OF_A_MOTIF, f"condition {condition.value!r} plants no motif")
+    elif parameters.motif is not None:
+        reasons["motif_length"] = "the motif is given"
+    return reasons
+
+
+_OF_HKY85 = ("kappa", "base_frequencies")
+_OF_A_MOTIF = ("motif", "motif_length")
+_OF_A_TREE = (
+    *("tree", "num_leaves", "height", "individual_branch_length", "clade_depth", "death_rate"),
+    *("kappa", "gamma_shape", "split"),  # nothing mutates, and rows are independent
+)
+
+
 def check_base_frequencies(base_frequencies: tuple[float, ...]) -> None:
     """Raises ValueError unless given four positive numbers that sum to one."""
     valid = len(base_frequencies) == len(ALPHABET) and all(f > 0 for f in base_frequencies)

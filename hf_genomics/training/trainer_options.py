@@ -123,6 +123,20 @@ def plain_name(metric: str) -> str:
     return re.sub(r"_\d+$", "_<level>", metric.removeprefix("eval_"))
 
 
+def require_level(training: TrainingArguments, num_levels: int) -> None:
+    """Refuses a metric of a level that the model does not have: its first evaluation would fail.
+
+    Raises:
+        ValueError: says which levels there are.
+    """
+    level = re.search(r"_(\d+)$", str(training.metric_for_best_model))
+    if level is not None and int(level[1]) >= num_levels:
+        raise ValueError(
+            f"metric_for_best_model is {training.metric_for_best_model!r}, but of the {num_levels} "
+            f"levels of this model the last is {num_levels - 1}."
+        )
+
+
 def require_batch(training: TrainingArguments, num_rows: int) -> None:
     """Refuses training rows that would all be left out, for they fill no batch.
 

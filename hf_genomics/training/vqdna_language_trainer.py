@@ -13,6 +13,7 @@ from transformers import EvalPrediction
 
 from hf_genomics.training.label_smoothing import refuse_label_smoothing
 from hf_genomics.training.logged_means import LoggedMeansTrainer
+from hf_genomics.training.trainer_options import require_level
 
 IGNORED = -100
 NUM_BASES = 4
@@ -33,11 +34,14 @@ class VQDNALanguageModelTrainer(LoggedMeansTrainer):
         kwargs: as for `Trainer`, without `compute_metrics`.
 
     Raises:
-        ValueError: `args` ask for label smoothing.
+        ValueError: `args` ask for label smoothing, or choose the best model by a level that it does
+            not have.
     """
 
     def __init__(self, model: Any = None, args: Any = None, **kwargs: Any) -> None:
         refuse_label_smoothing(args)
+        if args is not None and model is not None:
+            require_level(args, num_levels(model))
         super().__init__(model=model, args=args, compute_metrics=measures, **kwargs)
 
     def batch_measures(
@@ -59,6 +63,12 @@ class VQDNALanguageModelTrainer(LoggedMeansTrainer):
             outputs = model(**inputs)
         sums = sums_of(outputs, inputs["labels"])
         return outputs.loss.detach(), sums, inputs["labels"][:, :1]
+
+
+def num_levels(model: Any) -> int:
+    """Of the codes that the model reads; k-mers, which it may be compared with, are of one."""
+    quantizer = getattr(model.config, "quantizer_config", None)
+    return 1 if quantizer is None else len(quantizer.codebook_sizes)
 
 
 def sums_of(outputs: Any, labels: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from datasets import ClassLabel, DatasetDict
 
 from hf_genomics.benchmarks.clades import clade_of_each_node, clades_at_depth, deal_by_subtree
 from hf_genomics.benchmarks.conditions import CONDITIONS
-from hf_genomics.benchmarks.parameters import Condition, SimulationParameters
+from hf_genomics.benchmarks.parameters import Condition, SimulationParameters, without_effect
 from hf_genomics.benchmarks.simulator import simulate, simulate_dataset
 from hf_genomics.benchmarks.trees import balanced_tree, caterpillar_tree, yule_tree
 
@@ -240,3 +240,36 @@ def test_balanced_tree_of_the_smallest_size_works():
     )
     assert sorted(dataset["train"]["label"]) == [0, 1]
     assert balanced_tree(2).num_nodes == 3
+
+
+CHANGED = {
+    "tree": "balanced",
+    "num_leaves": 16,
+    "height": 0.7,
+    "individual_branch_length": 0.2,
+    "clade_depth": 2,
+    "kappa": 5.0,
+    "base_frequencies": (0.1, 0.4, 0.4, 0.1),
+    "gamma_shape": 0.3,
+    "death_rate": 0.1,
+    "split": "subtree",
+    "motif": "GATTACAT",
+    "motif_length": 8,
+    "element_length": 11,
+}
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"model": "jc69"}, {"tree": "birth-death"}, {"motif": "GATTACAG"}], ids=str
+)
+@pytest.mark.parametrize("condition", Condition)
+def test_options_are_said_to_have_no_effect_where_they_have_none(condition, options):
+    parameters = make_parameters(condition, **options)
+    rows = all_rows(simulate(parameters).dataset)
+    same = {
+        name
+        for name, value in CHANGED.items()
+        if all_rows(simulate(make_parameters(condition, **{**options, name: value})).dataset)
+        == rows
+    }
+    assert same == set(without_effect(parameters))

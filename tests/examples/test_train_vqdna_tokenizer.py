@@ -153,6 +153,12 @@ def test_a_quantizer_that_was_saved_in_bfloat16_trains_in_float32(tmp_path):
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
 
 
+@pytest.mark.parametrize("name", ["codebook_sizes", "quantizer_layers"])
+def test_a_list_among_the_overrides_is_sent_to_the_option_that_reads_it(name):
+    with pytest.raises(ValueError, match=f"list {name}; give it by --{name}"):
+        build_quantizer(QuantizerArguments(config_overrides=f"hidden_size=16,{name}=8"))
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [

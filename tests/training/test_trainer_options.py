@@ -1,6 +1,7 @@
 """Options of Transformers' Trainer in the command lines of pretraining: refused or corrected."""
 
 import re
+from functools import partial
 
 import numpy as np
 import pytest
@@ -13,8 +14,9 @@ from hf_genomics.training.phylogpn_arguments import parse_phylogpn_arguments
 from hf_genomics.training.trainer_options import is_better_when_greater, plain_name
 from hf_genomics.training.vqdna_arguments import parse_quantizer_arguments
 from hf_genomics.training.vqdna_language_arguments import parse_language_model_arguments
-from hf_genomics.training.vqdna_language_trainer import measures
+from hf_genomics.training.vqdna_language_trainer import VQDNALanguageModelTrainer, measures
 from hf_genomics.training.vqdna_trainer import VQDNAQuantizerTrainer
+from tests.models.vqdna.tiny_language_model import tiny_model
 from tests.models.vqdna.tiny_quantizer import tiny_quantizer
 
 BEST = ["--eval_strategy", "steps", "--load_best_model_at_end", "true"]
@@ -87,6 +89,21 @@ def test_a_metric_that_no_evaluation_reports_is_refused(parse, metric, names, ca
     said = refusal_of(parse, ["--metric_for_best_model", metric], capsys)
     assert f"--metric_for_best_model is {metric!r}, but an evaluation reports" in said
     assert names in said
+
+
+@pytest.mark.parametrize(
+    ("trainer", "model", "metric"),
+    [
+        (VQDNAQuantizerTrainer, tiny_quantizer, "perplexity"),
+        (VQDNALanguageModelTrainer, tiny_model, "eval_code_loss"),
+    ],
+)
+def test_a_metric_of_a_level_that_is_not_there_is_refused(trainer, model, metric, tmp_path):
+    """It was a KeyError at the first evaluation."""
+    arguments = partial(TrainingArguments, str(tmp_path), use_cpu=True, report_to="none")
+    with pytest.raises(ValueError, match=f"{metric}_2', but of the 2 levels .* the last is 1"):
+        trainer(model(), arguments(metric_for_best_model=f"{metric}_2"))
+    trainer(model(), arguments(metric_for_best_model=f"{metric}_1"))
 
 
 def test_the_names_are_those_of_what_an_evaluation_reports(tmp_path):
