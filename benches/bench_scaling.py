@@ -1,8 +1,9 @@
 """Times every family by length (200 to 100,000 bases) and by batch (1 to 256), on one thread.
 
 Run it with `python benches/bench_scaling.py`; it writes benches/results/scaling.json. `--sizes` and
-`--only` measure a part, which is printed and not written. What is measured, and on which
-sizes, says scaling_subjects.py.
+`--only` measure a part, which is printed and not written; `--only ... --replace` writes it over its
+part of the file, with a record of its own of the run. What is measured, and on which sizes, says
+scaling_subjects.py.
 
 The cost of a doubling is 2 to the slope of a line through the logarithms of time and size, fitted
 by least squares to all sizes, and once more to the four largest: what a call costs whatever its
@@ -39,7 +40,7 @@ os.environ |= {
 
 import torch
 from bench_phylogenetic_likelihood import resident
-from measure import compare, ratio, summary, write_result
+from measure import RESULTS, compare, provenance, ratio, summary, write_result
 from scaling_subjects import Call, Make, Subject, subjects
 
 ROUNDS = 7
@@ -153,7 +154,10 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--sizes", type=int, help="so many of the smallest sizes, and print only")
     parser.add_argument("--only", help="subjects whose name contains this, and print only")
+    parser.add_argument("--replace", action="store_true", help="write what --only measured")
     arguments = parser.parse_args()
+    if arguments.replace and (arguments.sizes or not arguments.only):
+        parser.error("--replace writes all sizes of a part: give --only, and no --sizes")
     torch.set_num_threads(THREADS)
     series: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -171,8 +175,18 @@ def main() -> None:
     note = f"median of {ROUNDS} interleaved rounds, seconds of processor time of one thread"
     result = {"method": note, "series": series}
     print(json.dumps(result, indent=2))
-    if not (arguments.sizes or arguments.only):
+    if arguments.replace:
+        print(replace_part(series), file=sys.stderr)
+    elif not (arguments.sizes or arguments.only):
         print(write_result("scaling", result, threads=THREADS), file=sys.stderr)
+
+
+def replace_part(series: dict[str, Any]) -> Path:
+    """Writes some series over those of the file, each with where it was measured."""
+    result = json.loads((RESULTS / "scaling.json").read_text("utf-8"))
+    for name, measured_anew in series.items():
+        result["series"][name] = {**measured_anew, "run": provenance(THREADS)}
+    return write_result("scaling", result, threads=THREADS)
 
 
 if __name__ == "__main__":

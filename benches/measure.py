@@ -78,16 +78,17 @@ def write_result(name: str, result: Mapping[str, Any], *, threads: int) -> Path:
 
     Args:
         name: file name without its ending.
-        result: what was measured.
+        result: what was measured; with `run` if it is of an earlier run.
         threads: how many threads the measured code could use.
 
     Returns:
         The file.
     """
+    run = result.get("run") or provenance(threads)
     RESULTS.mkdir(parents=True, exist_ok=True)
     file = RESULTS / f"{name}.json"
     aside = file.with_suffix(f".{os.getpid()}.tmp")
-    aside.write_text(json.dumps({**result, "run": provenance(threads)}, indent=2) + "\n", "utf-8")
+    aside.write_text(json.dumps({**result, "run": run}, indent=2) + "\n", "utf-8")
     os.replace(aside, file)
     return file
 

@@ -88,7 +88,6 @@ def subjects(folder: Path) -> list[Subject]:
     found += [
         length(
             "PhyloGPN, published size: forward",
-            sizes=LENGTHS[:6],  # a call of 100,000 bases takes minutes
             makes={"ours": functools.partial(of_length, phylogpn({}))},
         ),
         length(
@@ -105,7 +104,6 @@ def subjects(folder: Path) -> list[Subject]:
         ),
         length(
             "VQDNA language model, small: forward",
-            sizes=LENGTHS[:8],  # attention is quadratic
             makes={"ours": functools.partial(of_length, language_model)},
         ),
         length(

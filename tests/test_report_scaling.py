@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import report_speed
 from report_scaling import TABLES, large, time
 
 SERIES = {
@@ -46,6 +47,21 @@ def test_times_have_a_dash_for_what_was_not_measured_and_end_with_both_fits(root
 def test_each_series_is_in_the_table_of_what_it_varies(root):
     assert [row[0] for row in TABLES["batch_memory"](root)] == ["sequences", "many"]
     assert TABLES["batch_memory"](root)[1] == ["many", "0.2", "0.2"]
+
+
+def test_a_series_that_was_measured_again_says_where(root):
+    def run(commit):
+        return {"commit": commit, "date": "2026-01-02", "cpu": "a processor", "threads": 1}
+
+    file = root / "benches" / "results" / "scaling.json"
+    found = json.loads(file.read_text()) | {"method": "median", "run": run("first")}
+    found["series"]["long"]["run"] = run("second")
+    file.write_text(json.dumps(found))
+    where = ["2026-01-02", "a processor", "1", "median"]
+    assert report_speed.machines(root)[1:] == [
+        ["scaling", "first", *where],
+        ["scaling: long", "second", *where],
+    ]
 
 
 def test_ratios_are_those_that_were_measured(root):

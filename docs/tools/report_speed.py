@@ -162,9 +162,13 @@ def machines(root: Path) -> Rows:
     rows = [["bench", "commit", "date", "processor", "threads", "method"]]
     for file in sorted((root / "benches" / "results").glob("*.json")):
         measured = json.loads(file.read_text("utf-8"))
-        run = measured["run"]
-        cells = [run["commit"], run["date"], run["cpu"], str(run["threads"]), measured["method"]]
-        rows.append([file.stem, *cells])
+        runs = {file.stem: measured["run"]}
+        for name, series in measured.get("series", {}).items():
+            if "run" in series:  # measured again since
+                runs[f"{file.stem}: {name}"] = series["run"]
+        for name, run in runs.items():
+            cells = [run[key] for key in ("commit", "date", "cpu")]
+            rows.append([name, *cells, str(run["threads"]), measured["method"]])
     return rows
 
 

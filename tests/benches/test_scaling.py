@@ -61,6 +61,29 @@ def test_a_failed_measurement_of_memory_says_its_size(bench, capfd):
     assert "TypeError" in capfd.readouterr().err
 
 
+def test_a_part_replaces_its_series_and_says_where_it_was_measured(bench, tmp_path, monkeypatch):
+    earlier = {"commit": "0123456789ab", "date": "2026-01-01", "cpu": "old", "threads": 1}
+    file = tmp_path / "scaling.json"
+    kept = {"method": "median", "series": {"a": {"sizes": [1]}, "b": {"sizes": [2]}}}
+    file.write_text(json.dumps({**kept, "run": earlier}))
+    monkeypatch.setattr(bench, "RESULTS", tmp_path)
+    monkeypatch.setattr(sys.modules["measure"], "RESULTS", tmp_path)
+
+    assert bench.replace_part({"b": {"sizes": [2, 3]}}) == file
+    written = json.loads(file.read_text())
+    assert (written["run"], written["series"]["a"]) == (earlier, {"sizes": [1]})
+    assert written["series"]["b"]["sizes"] == [2, 3]
+    assert written["series"]["b"]["run"] == bench.provenance(1) != earlier
+
+
+def test_all_sizes_of_a_part_are_replaced_or_none(bench, monkeypatch, capsys):
+    for options in (["--replace"], ["--replace", "--only", "PhyloGPN", "--sizes", "2"]):
+        monkeypatch.setattr(sys, "argv", ["bench_scaling.py", *options])
+        with pytest.raises(SystemExit, match="2"):
+            bench.main()
+        assert "give --only, and no --sizes" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_a_part_is_printed_and_not_written():
     before = sorted((BENCHES / "results").iterdir())
