@@ -22,6 +22,7 @@ from hf_genomics.training.recipes import RECIPES, Recipe
 from hf_genomics.training.trainer_options import (
     UNSUPPORTED,
     is_better_when_greater,
+    missing_reporters,
     out_of_bounds,
     require_one_group,
     unsupported,
@@ -300,7 +301,7 @@ def parse_arguments(
     if not training.do_train and model.model_type is not None:
         parser.error("--do_train false needs --model_name_or_path; a new model has random weights")
     problems = (*_without_effect(model, data), *unsupported(training, UNSUPPORTED_HERE))
-    for problem in (*problems, *out_of_bounds(training, AS_IT_IS)):
+    for problem in (*problems, *out_of_bounds(training, AS_IT_IS), *missing_reporters(training)):
         parser.error(problem)
     if data.max_length is not None and data.max_length < 1:
         parser.error(f"--max_length is {data.max_length}; give 1 or more")

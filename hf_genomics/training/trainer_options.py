@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from transformers import TrainingArguments
+from transformers.integrations import get_available_reporting_integrations
+from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
 
 from hf_genomics.evaluation.metrics import LOWER_IS_BETTER
 
@@ -25,6 +27,9 @@ UNSUPPORTED_IN_PRETRAINING = UNSUPPORTED | {
     "label_names": (None, "the labels are made of the sequences"),
     "label_smoothing_factor": (0.0, "the loss is the model's own, which is not smoothed"),
 }
+
+# Services that Transformers knows and may not count as installed (azure_ml beside mlflow, say).
+NOT_LOOKED_FOR = ("azure_ml", "flyte")
 
 
 def unsupported(
@@ -75,6 +80,20 @@ def out_of_bounds(training: TrainingArguments, as_it_is: str) -> Iterator[str]:
         )
 
 
+def missing_reporters(training: TrainingArguments) -> Iterator[str]:
+    """What is said of services to report to that are unknown, or whose package is not installed.
+
+    `Trainer` itself says it in a traceback, when the data have been read.
+    """
+    installed = get_available_reporting_integrations()
+    for name in training.report_to or ():  # a list, whatever was given
+        if name not in INTEGRATION_TO_CALLBACK:
+            known = ", ".join(sorted(INTEGRATION_TO_CALLBACK))
+            yield f"--report_to {name} is unknown; choose none, all or some of {known}"
+        elif name not in (*installed, *NOT_LOOKED_FOR):
+            yield f"--report_to {name} needs a package that is not installed; install that"
+
+
 def check_pretraining(
     parser: ArgumentParser,
     command: Sequence[str],
@@ -96,7 +115,7 @@ def check_pretraining(
         as_it_is: how a trained model is scored without training.
     """
     problems = unsupported(training, UNSUPPORTED_IN_PRETRAINING)
-    for problem in (*problems, *out_of_bounds(training, as_it_is)):
+    for problem in (*problems, *out_of_bounds(training, as_it_is), *missing_reporters(training)):
         parser.error(problem)
     if not training.do_train:
         parser.error(f"--do_train is False, but this script trains; {as_it_is}")

@@ -174,6 +174,7 @@ FOLDER = ["--dataset_name", "data", "--output_dir", "runs"]
         ([*FILES, *NEW, "--do_train", "false"], "--do_train false needs --model_name_or_path"),
         ([*FILES, *NEW, "--learning_rate", "-1"], "--learning_rate is -1.0; give 0 or a pos"),
         ([*FILES, *NEW, "--learning_rate", "nan"], "--learning_rate is nan"),
+        ([*FILES, *NEW, "--report_to", "clearml"], "--report_to clearml needs a package that is"),
         ([*FILES, *NEW, "--per_device_train_batch_size", "0"], "is 0; give 1 or more"),
         ([*FILES, *NEW, "--per_device_eval_batch_size", "0"], "is 0; give 1 or more"),
         ([*FILES, *NEW, "--gradient_accumulation_steps", "0"], "is 0; give 1 or more"),

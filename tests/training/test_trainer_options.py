@@ -137,6 +137,8 @@ def test_the_names_are_those_of_what_an_evaluation_reports(tmp_path):
         (["--train_sampling_strategy", "group_by_length"], "group_by_length needs the number of"),
         (["--learning_rate", "-1"], "--learning_rate is -1.0; give 0 or a positive number"),
         (["--learning_rate", "nan"], "--learning_rate is nan"),
+        (["--report_to", "notebook"], "--report_to notebook is unknown; choose none, all or"),
+        (["--report_to", "clearml"], "--report_to clearml needs a package that is not installed"),
         (["--per_device_train_batch_size", "0"], "is 0; give 1 or more"),
         (["--num_train_epochs", "0"], "--num_train_epochs is 0.0; give .* as it is"),
         (["--max_steps", "0"], "--max_steps is 0; give a positive number, or .* as it is"),
