@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from datasets import load_dataset
+from datasets import IterableDataset, load_dataset
 
 from hf_genomics.data.fasta import read_fasta
 
 FASTA_ENDS = (".fa", ".fasta", ".fna")
 TABLE_ENDS = (".parquet", ".arrow", ".csv", ".tsv", ".json", ".jsonl")
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is read of each data set among the sources.
+
+    Attributes:
+        column: of the sequences.
+        split: its name.
+        config: name of the configuration; None for the only one, or the default.
+    """
+
+    column: str = "sequence"
+    split: str = "train"
+    config: str | None = None
 
 
 def expanded(sources: Sequence[str]) -> tuple[str, ...]:
@@ -41,6 +57,23 @@ def expanded(sources: Sequence[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
+def check_part(sources: Sequence[str], part: Part) -> None:
+    """Refuses the choice of a part where there is no data set to choose it from.
+
+    Args:
+        sources: of `expanded`.
+        part: of each data set.
+
+    Raises:
+        ValueError: it is chosen, and all sources are files.
+    """
+    if part != Part() and all(Path(source).is_file() for source in sources):
+        raise ValueError(
+            f"{part} is chosen, but {', '.join(sources)} are FASTA files, which have no columns, "
+            "splits or configurations; leave it out."
+        )
+
+
 def is_named_fasta(path: Path) -> bool:
     """Whether a file is called like FASTA, plain or gzip; an index beside one is not."""
     return _has_end(path, FASTA_ENDS)
@@ -50,15 +83,12 @@ def _has_end(path: Path, ends: tuple[str, ...]) -> bool:
     return path.name.lower().removesuffix(".gz").endswith(ends)
 
 
-def contigs(
-    sources: Sequence[str], column: str, split: str, *, is_only: bool
-) -> Iterator[tuple[str, str]]:
+def contigs(sources: Sequence[str], part: Part, *, is_only: bool) -> Iterator[tuple[str, str]]:
     """Name and letters of each sequence of files and data sets; see `load_genomes`.
 
     Args:
         sources: of `expanded`.
-        column: that of a data set's sequences.
-        split: of a data set.
+        part: of a data set.
         is_only: whether there are no other sources than these; else names tell which one.
     """
     for source in sources:
@@ -66,8 +96,15 @@ def contigs(
             for record in read_fasta(source):
                 yield record.name, record.sequence
             continue
-        for number, row in enumerate(load_dataset(source, split=split, streaming=True)):
-            yield named_sequence(row, number, source, column, is_only=is_only)
+        for number, row in enumerate(rows_of(source, part)):
+            yield named_sequence(row, number, source, part.column, is_only=is_only)
+
+
+def rows_of(source: str, part: Part) -> IterableDataset:
+    """The rows of a data set, read one after the other."""
+    rows = load_dataset(source, part.config, split=part.split, streaming=True)
+    assert isinstance(rows, IterableDataset)
+    return rows
 
 
 def named_sequence(

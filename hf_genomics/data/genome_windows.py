@@ -18,7 +18,7 @@ from transformers import PreTrainedTokenizerBase
 
 from hf_genomics.data.alignment_windows import Interval, parse_interval
 from hf_genomics.data.epochs import SharedEpoch
-from hf_genomics.data.genome_sources import contigs, expanded
+from hf_genomics.data.genome_sources import Part, check_part, contigs, expanded
 from hf_genomics.data.sequence import opposite_strand
 from hf_genomics.tokenization_dna import IUPAC_CODES, WHITE_SPACE
 
@@ -41,6 +41,7 @@ def load_genomes(
     want_held_out: bool = False,
     sequence_column: str = "sequence",
     split: str = "train",
+    config_name: str | None = None,
     cache_dir: str | None = None,
 ) -> Dataset:
     """Reads genomes as rows `name, start, sequence` of at most a million bases.
@@ -54,14 +55,18 @@ def load_genomes(
         want_held_out: give these instead.
         sequence_column: column of a data set.
         split: split of a data set.
+        config_name: configuration of a data set that has several.
         cache_dir: where the Arrow file is kept; that of `datasets` by default.
 
     Raises:
         ValueError: a source is nowhere, a file is no FASTA, a letter is no nucleotide code, a row
-            has no sequence, two contigs have one name, a name of `held_out` is unknown or empty, or
-            nothing is left.
+            has no sequence, two contigs have one name, a name of `held_out` is unknown or empty,
+            nothing is left, or a column, split or configuration is chosen where there is no data
+            set.
     """
     listed = expanded(sources)
+    part = Part(sequence_column, split, config_name)
+    check_part(listed, part)
     try:
         rows = Dataset.from_generator(
             _rows,
@@ -71,8 +76,7 @@ def load_genomes(
                 "states": tuple(map(_state, listed)),  # what has changed is read anew
                 "held_out": tuple(held_out),
                 "want_held_out": want_held_out,
-                "sequence_column": sequence_column,
-                "split": split,
+                "part": part,
             },
             features=FEATURES,
             cache_dir=cache_dir,
@@ -102,14 +106,13 @@ def _rows(
     states: tuple[object, ...],
     held_out: tuple[str, ...],
     want_held_out: bool,
-    sequence_column: str,
-    split: str,
+    part: Part,
 ) -> Iterator[dict[str, Any]]:
     meant = {text: intervals_meant(text) for text in held_out}
     intervals = [interval for text in held_out for interval in meant[text]]
     seen: set[str] = set()
     is_empty = True
-    for name, sequence in contigs(sources, sequence_column, split, is_only=len(sources) == 1):
+    for name, sequence in contigs(sources, part, is_only=len(sources) == 1):
         if name in seen:
             raise ValueError(f"two sequences are named {name!r}; rename one of them.")
         seen.add(name)

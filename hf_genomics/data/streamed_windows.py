@@ -9,10 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from datasets import Features, IterableDataset, Value, load_dataset
+from datasets import Features, IterableDataset, Value
 
 from hf_genomics.data.alignment_windows import Interval
-from hf_genomics.data.genome_sources import contigs, expanded, named_sequence
+from hf_genomics.data.genome_sources import (
+    Part,
+    check_part,
+    contigs,
+    expanded,
+    named_sequence,
+    rows_of,
+)
 from hf_genomics.data.genome_windows import (
     IS_BASE,
     check_letters,
@@ -32,6 +39,7 @@ def stream_windows(
     held_out: Sequence[str] = (),
     sequence_column: str = "sequence",
     split: str = "train",
+    config_name: str | None = None,
     reverse_complement: float = 0.5,
     least_known: float = 0.5,
     buffer_size: int = SHUFFLED,
@@ -54,13 +62,15 @@ def stream_windows(
             not noticed here; `load_genomes` does.
         sequence_column: column of a data set.
         split: split of a data set.
+        config_name: configuration of a data set that has several.
         reverse_complement: share of windows read from the other strand, 0 to 1.
         least_known: share of a window's bases that must be A, C, G or T; others are left out.
         buffer_size: windows among which the next one is drawn.
         seed: of the draws.
 
     Raises:
-        ValueError: an option is out of range, or a source is nowhere. While it is read: a file is
+        ValueError: an option is out of range, a source is nowhere, or a column, split or
+            configuration is chosen where there is no data set. While it is read: a file is
             no FASTA, a letter is no nucleotide code, or a row of a data set has no such column or
             no text in it.
     """
@@ -77,16 +87,17 @@ def stream_windows(
         seed=seed,
     )
     listed = expanded(sources)
+    part = Part(sequence_column, split, config_name)
+    check_part(listed, part)
     if len(listed) == 1 and not Path(listed[0]).is_file():
-        windows = _of_data_set(listed[0], sequence_column, split, cut)
+        windows = _of_data_set(listed[0], part, cut)
     else:
         windows = IterableDataset.from_generator(
             _in_turn,
             gen_kwargs={
                 # a tuple: `datasets` would take a list for shards
                 "sources": listed,
-                "sequence_column": sequence_column,
-                "split": split,
+                "part": part,
                 "cut": cut,
             },
             features=FEATURES,
@@ -95,16 +106,12 @@ def stream_windows(
     return windows.shuffle(seed=seed, buffer_size=buffer_size)
 
 
-def _in_turn(
-    sources: tuple[str, ...], sequence_column: str, split: str, cut: _Cutter
-) -> Iterator[dict[str, str]]:
+def _in_turn(sources: tuple[str, ...], part: Part, cut: _Cutter) -> Iterator[dict[str, str]]:
     """A window of each source that has any left, again and again."""
     readers = [
         (
             window
-            for name, sequence in contigs(
-                (source,), sequence_column, split, is_only=len(sources) == 1
-            )
+            for name, sequence in contigs((source,), part, is_only=len(sources) == 1)
             for window in cut.windows(name, sequence)
         )
         for source in sources
@@ -118,11 +125,11 @@ def _in_turn(
                 yield {"sequence": window}
 
 
-def _of_data_set(source: str, column: str, split: str, cut: _Cutter) -> IterableDataset:
+def _of_data_set(source: str, part: Part, cut: _Cutter) -> IterableDataset:
     """The windows of a data set, which keeps its shards."""
-    data: IterableDataset = load_dataset(source, split=split, streaming=True)
+    data = rows_of(source, part)
     named = data.map(
-        _Named(source, column),
+        _Named(source, part.column),
         with_indices=True,
         remove_columns=data.column_names,
         features=Features({"name": Value("string"), "sequence": Value("large_string")}),

@@ -49,6 +49,8 @@ def load_windows(data: GenomeArguments, training: TrainingArguments) -> Genomes:
     options: dict[str, Any] = {
         "held_out": data.held_out,
         "sequence_column": data.sequence_column,
+        "config_name": data.dataset_config_name,
+        "split": data.dataset_split,
     }
     with training.main_process_first(desc="reading genomes"):
         # the names of --held_out are checked here, also for a stream

@@ -94,6 +94,10 @@ class GenomeArguments:
     sequence_column: str = field(
         default="sequence", metadata={"help": "Column of a data set that holds the sequences."}
     )
+    dataset_config_name: str | None = field(
+        default=None, metadata={"help": "Configuration of a data set that has several."}
+    )
+    dataset_split: str = field(default="train", metadata={"help": "Split of a data set."})
     streaming: bool = field(
         default=False,
         metadata={

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from hf_genomics import DNATokenizer
 from hf_genomics.data import genome_windows
 from hf_genomics.data.genome_windows import GenomeWindows, WindowCollator, load_genomes
 from hf_genomics.data.sequence import reverse_complement
+from hf_genomics.data.streamed_windows import stream_windows
 
 
 def random_sequence(length: int, seed: int = 0) -> str:
@@ -77,6 +79,54 @@ def test_a_data_set_of_sequences_is_a_genome_too(tmp_path):
     rows = load(str(tmp_path / "data"), tmp_path, sequence_column="dna")
     assert rows["name"] == ["x", "y"]
     assert rows["sequence"] == ["ACGTA", "GGG"]
+
+
+@pytest.fixture
+def parts(tmp_path) -> str:
+    """A data set of two configurations, the second of two splits."""
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    (folder / "README.md").write_text(
+        "---\nconfigs:\n"
+        "- config_name: birds\n  data_files: birds.parquet\n"
+        "- config_name: fungi\n  data_files:\n"
+        "  - split: train\n    path: fungi.parquet\n"
+        "  - split: validation\n    path: yeast.parquet\n---\n"
+    )
+    for number, name in enumerate(("birds", "fungi", "yeast")):
+        rows = Dataset.from_dict({"name": [name], "sequence": ["ACGTTGCA" * (number + 1)]})
+        rows.to_parquet(folder / f"{name}.parquet")
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ({"config_name": "birds"}, "birds"),
+        ({"config_name": "fungi"}, "fungi"),
+        ({"config_name": "fungi", "split": "validation"}, "yeast"),
+    ],
+)
+def test_the_part_of_a_data_set_that_is_named_is_read(parts, tmp_path, options, name):
+    rows = load(parts, tmp_path, **options)
+    assert rows["name"] == [name]
+    streamed = stream_windows([parts], 8, reverse_complement=0.0, **options)
+    assert "".join(row["sequence"] for row in streamed) == rows["sequence"][0]
+
+
+def test_a_configuration_must_be_named_where_there_are_several(parts, tmp_path):
+    with pytest.raises(ValueError, match="birds.*fungi"):
+        load(parts, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "options", [{"config_name": "birds"}, {"split": "test"}, {"sequence_column": "dna"}]
+)
+def test_files_have_no_parts_to_name(fasta, tmp_path, options):
+    (value,) = options.values()
+    for read in (partial(load, tmp_path=tmp_path), partial(stream_windows, window=8)):
+        with pytest.raises(ValueError, match=f"{value}.*is chosen, but .*genome.fa.gz are FASTA"):
+            read([fasta], **options)
 
 
 @pytest.mark.parametrize("want_held_out", [False, True])
