@@ -183,7 +183,11 @@ def site_log_likelihoods(
     *,
     chunk_size: int = 8192,
 ) -> NDArray[np.float64]:
-    """Conditional log-likelihood of each site, (n,), given its log rates (n, 4)."""
+    """Conditional log-likelihood of each site, (n,), given its log rates (n, 4).
+
+    Raises:
+        ValueError: one is not finite.
+    """
     states = torch.from_numpy(sites.leaf_states)
     with torch.no_grad():
         parts = [
@@ -196,7 +200,7 @@ def site_log_likelihoods(
     if not np.isfinite(values).all():
         raise ValueError(
             f"The log-likelihood of {np.sum(~np.isfinite(values))} of {len(values)} sites is not "
-            "finite; log rates beyond +-60 are out of the range of the likelihood."
+            "finite: their log rates are NaN. Fit the table again, or look at the network."
         )
     return values
 

@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 from transformers.utils.logging import tqdm
 
+from hf_genomics.data.indexed_genome import encode
 from hf_genomics.models.vqdna.modeling_vqdna_quantizer import VQDNAQuantizerModel
 
 Codes = NDArray[np.int32]
@@ -28,8 +29,6 @@ NOTHING = 4  # the id of N: what is read as nothing
 LONGEST_STRETCH = 512  # nucleotides that are read in one piece
 NUCLEOTIDES_AT_ONCE = 1 << 13
 SAVED_EVERY = 25  # genomes
-
-_TO_IDS = bytes(b"ACGT".find(bytes([byte]).upper()) % 5 for byte in range(256))  # -1 % 5 is 4
 
 
 class ContextCodes:
@@ -56,7 +55,7 @@ class ContextCodes:
         self._codes: dict[bytes, tuple[int, ...]] = {}
 
     def __call__(self, sequence: str) -> Codes:
-        """Codes `(Q, L)` of a sequence of L letters, -1 where a letter is not A, C, G or T."""
+        """Codes `(Q, L)` of a sequence of L letters, -1 where a letter is no base."""
         contexts, text = self._contexts(sequence)
         new = [i for i, context in enumerate(contexts) if context not in self._codes]
         if new:
@@ -73,7 +72,7 @@ class ContextCodes:
     def _contexts(self, sequence: str) -> tuple[list[bytes], bytes]:
         """The 2 r + 1 ids around every letter, and the ids with r of nothing at either end."""
         ends = bytes([NOTHING]) * self.radius
-        text = ends + sequence.encode("ascii", "replace").translate(_TO_IDS) + ends
+        text = ends + encode(sequence).tobytes() + ends
         width = 2 * self.radius + 1
         return [text[i : i + width] for i in range(len(sequence))], text
 

@@ -10,11 +10,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from hf_genomics.data.indexed_genome import encode
+
 Floats = NDArray[np.float64]
 Integers = NDArray[np.integer]
 
 NOT_A_BASE = 4
-_TO_BASES = bytes(b"ACGT".find(bytes([byte]).upper()) % 5 for byte in range(256))  # -1 % 5 is 4
 
 
 def code_frequencies(codes: Sequence[Integers], level: int, num_codes: int) -> Floats:
@@ -103,7 +104,7 @@ def _presence(found: list[Integers]) -> Floats:
 
 
 def _bases(sequence: str) -> Integers:
-    return np.frombuffer(sequence.encode("ascii", "replace").translate(_TO_BASES), np.uint8)
+    return encode(sequence)
 
 
 def _kmers(sequence: str, k: int) -> Integers:

@@ -41,10 +41,12 @@ def site_log_likelihoods(model: Any, logits: Tensor, labels: Tensor) -> Tensor:
         labels: (B, L', S), -100 throughout a site that does not count.
 
     Returns:
-        (B, L') float64, 0 at sites that do not count.
+        (B, L') float64, 0 at sites that do not count; computed in the precision of the logits, in
+        float32 at least.
     """
+    wide = logits.to(torch.promote_types(logits.dtype, torch.float32))
     with torch.no_grad(), torch.autocast(logits.device.type, enabled=False):
-        values = likelihood_of(model)(logits.float(), labels)
+        values = likelihood_of(model)(wide, labels)
     return values.double() * (labels != IGNORED).any(-1)
 
 

@@ -18,10 +18,10 @@ from transformers.utils.logging import tqdm
 from hf_genomics.data.genome_windows import load_genomes
 from hf_genomics.data.progress import bars_shown
 from hf_genomics.evaluation.codebooks import reverse_complement
+from hf_genomics.evaluation.devices import usable_device
 from hf_genomics.evaluation.vocabulary_files import Vocabulary, check_target, write_vocabulary
 from hf_genomics.evaluation.vocabulary_statistics import LevelStatistics
 from hf_genomics.evaluation.vocabulary_windows import WindowReader, batches
-from hf_genomics.models.vqdna.configuration_vqdna_quantizer import VQDNAQuantizerConfig
 from hf_genomics.models.vqdna.modeling_vqdna_quantizer import VQDNAQuantizerModel
 
 
@@ -98,7 +98,7 @@ def export_vocabulary(
             "sees its whole field."
         )
     levels = [
-        LevelStatistics(size, level_radius(config, level), ratio, k)
+        LevelStatistics(size, config.radius_of_level(level), ratio, k)
         for level, size in enumerate(config.codebook_sizes)
     ]
     rows = genomes
@@ -148,13 +148,12 @@ def load_quantizer(
     """The quantizer that a model is, holds, or is saved as; in float32 where it is loaded.
 
     Raises:
-        ValueError: there is none.
+        ValueError: there is none, or PyTorch cannot use the device.
     """
     loaded: Any = model
     if isinstance(model, str | Path):
-        if device is None:
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        loaded = AutoModel.from_pretrained(str(model), dtype=torch.float32).eval().to(device)
+        usable = usable_device(device)  # known before the weights are read
+        loaded = AutoModel.from_pretrained(str(model), dtype=torch.float32).eval().to(usable)
     quantizer = getattr(loaded, "quantizer_model", loaded)
     if not isinstance(quantizer, VQDNAQuantizerModel):
         raise ValueError(
@@ -162,13 +161,6 @@ def load_quantizer(
             f"{type(loaded).__name__}; give a VQDNAQuantizerModel or a VQDNA model over one."
         )
     return quantizer
-
-
-def level_radius(config: VQDNAQuantizerConfig, level: int) -> int:
-    """Bases that a code of a level reads on either side of its own: 11 and 20 by default."""
-    layers: Any = config.quantizer_layers
-    blocks = layers[level] * (config.kernel_size // 2) * config.downsample_ratio
-    return config.stem_kernel_size // 2 + blocks
 
 
 def name_of(model: VQDNAQuantizerModel | str | Path) -> str | None:

@@ -26,7 +26,8 @@ class VQDNALanguageModelTrainer(LoggedMeansTrainer):
     `accuracy` (share of the masked nucleotides that are predicted right). Evaluation reports the
     same over the whole split, each masked nucleotide and code counted once, and `perplexity`, the
     exponential of `nucleotide_loss`: 4 for a guess. Only A, C, G and T compete, for nothing else is
-    ever masked.
+    ever masked; the model's own `nucleotide_loss`, a part of `loss`, has every id compete and is
+    above this one.
 
     Args:
         model: the model.

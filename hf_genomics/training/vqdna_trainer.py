@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from transformers import EvalPrediction, TrainingArguments
 
-from hf_genomics.models.vqdna.hierarchical_quantization import code_counts
+from hf_genomics.models.vqdna.hierarchical_quantization import code_counts, perplexity
 from hf_genomics.models.vqdna.modeling_vqdna_quantizer import VQDNAQuantizerModel
 from hf_genomics.training.logged_means import LoggedMeansTrainer
 from hf_genomics.training.trainer_options import require_level
@@ -46,7 +46,7 @@ class VQDNAQuantizerTrainer(LoggedMeansTrainer):
     ) -> Mapping[str, Tensor | float]:
         """Means over the nucleotides of a batch."""
         ids = inputs["input_ids"]
-        known = (ids >= 0) & (ids < 4)
+        known = is_known(ids, inputs.get("attention_mask"))
         right = (outputs.logits.argmax(2) == ids) & known
         result = {"accuracy": right.sum() / known.sum().clamp_min(1)}
         for name in ("reconstruction_loss", "commitment_loss"):
@@ -84,10 +84,8 @@ class VQDNAQuantizerTrainer(LoggedMeansTrainer):
         model = self.accelerator.unwrap_model(self.model)
         for level, size in enumerate(model.config.codebook_sizes):
             counts = code_counts(codes[:, :, level].clamp_min(-1).long(), size).double()
-            frequencies = counts / counts.sum().clamp_min(1)
-            bits = -torch.special.xlogy(frequencies, frequencies).sum()
             result[f"active_{level}"] = 100.0 * float((counts > 0).double().mean())
-            result[f"perplexity_{level}"] = float(bits.exp())
+            result[f"perplexity_{level}"] = float(perplexity(counts))
         return {name: float(value) for name, value in result.items()}
 
 

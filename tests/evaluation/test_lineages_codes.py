@@ -77,6 +77,15 @@ def test_a_substitution_has_only_its_surroundings_read_anew(model):
     assert reader.num_read == 1500 + 2 * model.receptive_radius + 1
 
 
+def test_rna_has_the_codes_of_dna(model):
+    sequence = genome(60)
+    codes = ContextCodes(model)(sequence)
+    np.testing.assert_array_equal(ContextCodes(model)(sequence.replace("T", "U")), codes)
+    np.testing.assert_array_equal(
+        kmer_frequencies([sequence.replace("T", "u")], 2), kmer_frequencies([sequence], 2)
+    )
+
+
 @pytest.mark.parametrize("sequence", ["A", "N", "ACG", "NNNN"])
 def test_sequences_of_few_letters(model, sequence):
     np.testing.assert_array_equal(ContextCodes(model)(sequence), whole(model, sequence))

@@ -25,7 +25,7 @@ from hf_genomics.data.genome_windows import load_genomes
 from hf_genomics.data.sequence import reverse_complement
 from hf_genomics.evaluation import vocabulary_files
 from hf_genomics.evaluation.code_information import centred_kmers
-from hf_genomics.evaluation.vocabulary import export_vocabulary, level_radius
+from hf_genomics.evaluation.vocabulary import export_vocabulary, load_quantizer
 from hf_genomics.evaluation.vocabulary_statistics import consensus, spell
 
 WINDOW = 64
@@ -75,7 +75,7 @@ def test_codes_that_are_kmers_come_back_as_what_they_are(tmp_path):
     fasta = write_fasta(tmp_path / "x.fa.gz", one=sequence)
     model = quantizer(KmerQuantizer, codebook_sizes=[4, 64])
     codes = export_vocabulary(model, [fasta], tmp_path / "v", k=3, window=WINDOW)
-    radius = level_radius(model.config, 0)
+    radius = model.config.radius_of_level(0)
     inside = Counter(sequence[radius:-radius])
     for code, row in enumerate(read(tmp_path / "v", 0)):
         base = "ACGT"[code]
@@ -100,7 +100,7 @@ def test_codes_that_are_kmers_come_back_as_what_they_are(tmp_path):
 def slow_vocabulary(model, sequences: list[str], level: int, k: int) -> dict[int, dict]:
     """Every position by itself, in plain Python."""
     config = model.config
-    ratio, radius = config.downsample_ratio, level_radius(config, level)
+    ratio, radius = config.downsample_ratio, config.radius_of_level(level)
     found: dict[int, dict] = {}
     for sequence in sequences:
         padded = sequence + "-" * (-len(sequence) % ratio)
@@ -187,7 +187,7 @@ def test_every_statistic_is_that_of_the_slow_twin(options, k, tmp_path):
 )
 def test_the_field_follows_from_the_configuration(options, fields):
     config = VQDNAQuantizerConfig(**options)
-    radii = [level_radius(config, level) for level in range(config.num_quantizers)]
+    radii = [config.radius_of_level(level) for level in range(config.num_quantizers)]
     assert [2 * radius + config.downsample_ratio for radius in radii] == fields
     assert radii[-1] == config.receptive_radius
 
@@ -202,7 +202,7 @@ def test_codes_see_their_field_and_nothing_beyond(ratio):
         with torch.no_grad():
             differences = model.encode(changed).latents[level] - model.encode(ids).latents[level]
         seen = differences[:, t].abs().amax(1).nonzero().flatten().tolist()
-        radius = level_radius(model.config, level)
+        radius = model.config.radius_of_level(level)
         assert (seen[0], seen[-1]) == (t * ratio - radius, (t + 1) * ratio - 1 + radius)
 
 
@@ -382,6 +382,11 @@ def test_mistakes_are_named_and_leave_nothing(options, message, tmp_path):
             quantizer(), [fasta], tmp_path / "v", **{"k": 3, "window": WINDOW} | options
         )
     assert not (tmp_path / "v").exists()
+
+
+def test_a_device_that_is_not_there_is_refused_before_the_weights_are_read():
+    with pytest.raises(ValueError, match="cannot use the device 'gpu'"):
+        load_quantizer("no/such/folder", "gpu")
 
 
 def test_another_model_is_refused(tmp_path):

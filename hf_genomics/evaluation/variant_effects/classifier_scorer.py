@@ -30,13 +30,14 @@ class ClassifierScorer:
     Args:
         model: A sequence classification model of the families.
         batch_size: Windows in one forward pass.
-        rc_average: Average the logits of both strands.
+        rc_average: Average the logits, and the pooled outputs, of both strands.
         embeddings: Add distances between the pooled outputs of reference and alternative (the mean
             over the positions, where the model has no pooled output).
         window: Bases of the window. None is enough for a model made for one length only.
 
     Raises:
-        ValueError: The model does not say how long its sequences are and no window is given.
+        ValueError: The window is below 1, the model does not say how long its sequences are and no
+            window is given, or two labels have one name in letters, digits and underscores.
     """
 
     def __init__(
@@ -49,13 +50,16 @@ class ClassifierScorer:
         window: int | None = None,
     ) -> None:
         self.model = model
-        window = window or _native_window(model.config)
+        if window is not None and window < 1:
+            raise ValueError(
+                f"window is {window}; give 1 or more, as many bases as the model was trained on."
+            )
+        window = _native_window(model.config) if window is None else window
         left = window // 2
         self.context = (left, window - 1 - left)
         self.rc_average = rc_average
         self.embeddings = embeddings
         self.batch_size = batch_size
-        self.problem = model.config.problem_type
         labels = [str(model.config.id2label[i]) for i in range(model.config.num_labels)]
         self.kind = "logit" if _independent(model.config) else "log odds"
         if self.kind == "log odds" and len(labels) == 2:

@@ -43,8 +43,8 @@ class ConfigurationError(StrictDataclassError, ValueError):
 
 @strict
 class HyperbolicCNNConfig(PreTrainedConfig):
-    """Sizes and options of a [`HyperbolicCNNModel`]; the defaults build the paper's HCNN-S, which
-    is the preset `"paper"`.
+    """Sizes and options of a [`HyperbolicCNNModel`]; the defaults, which are the preset
+    `"paper"`, build the paper's HCNN-S but for `mask_padding`, which is `False` there.
 
     Convention: a point lies on the hyperboloid `{x : <x, x>_L = -x_0^2 + |x_s|^2 = -k, x_0 > 0}` of
     curvature parameter `k > 0`. This is geoopt's k; the sectional curvature is `-1/k`, which the
@@ -68,7 +68,7 @@ class HyperbolicCNNConfig(PreTrainedConfig):
         batch_norm: `"lorentz"` is the paper's, with one scale for all directions; `"tangent"` has
             one for every channel, in the tangent space at the origin. Not used by the twin.
         max_length: number of positions the `"flatten"` head reads; shorter input is padded with
-            the origin, longer input is an error. Not used by the `"centroid"` head.
+            the origin, longer input is an error. Not used by the other heads.
         head: `"flatten"` keeps the position of every feature (the paper's); `"centroid"` takes the
             Lorentz centroid over the positions of a sequence, for any length; `"parts"` joins that
             centroid, the maximum of every channel and the centroids of `num_parts` equal parts of
@@ -99,8 +99,9 @@ class HyperbolicCNNConfig(PreTrainedConfig):
         batch_norm_momentum: weight of the newest batch in the running statistics.
         initializer_range: convolution and linear weights of the Lorentz layers start uniform in
             `[-initializer_range, initializer_range]` with `"plain"` blocks. With `"residual"`
-            blocks either geometry starts with the same ones (He et al. 2015), and with time weights
-            of 0.
+            blocks those of either geometry start alike (He et al. 2015), with time weights of 0,
+            but for the classifier: the twin's starts as its other layers do, the Lorentz one
+            uniform within `1 / sqrt(embedding_width - 1)`.
         vocab_size: number of token ids accepted. Ids 0 to 4 are A, C, G, T, N; every other id is
             embedded at the origin, as padding is.
         pad_token_id: id of a padded position.

@@ -34,7 +34,9 @@ class LorentzBatchNorm(nn.Module):
     The batch is moved so that its centroid lies at the origin, scaled there by `gamma` over the
     mean distance to the centroid, and moved to the learned point `beta`:
     `exp_beta(PT_{o -> beta}(gamma / (spread + eps) PT_{mean -> o}(log_mean(y))))`, with the radius
-    clamped to `max_radius * sqrt(k)` before the last move.
+    clamped to `max_radius * sqrt(k)` before the last move. As in the official code, the spread is
+    the mean distance, not a root of the mean squared one (a Frechet variance), and `running_var`
+    is the running mean of it.
 
     The centroid is taken in two stages as in the official code: over the positions of each
     sequence, then over sequences (each counts the same, whatever its length). The spread is the

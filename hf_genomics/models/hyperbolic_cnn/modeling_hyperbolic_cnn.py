@@ -406,8 +406,8 @@ def _decides_by_values(mask: Tensor) -> bool:
 def as_points(
     features: Tensor, squared: Tensor | None, k: Tensor | None, given: tuple[slice, ...]
 ) -> Tensor:
-    """The part `given` of features `(B, C, L)` as points `(B, L, C + 1)`; of flat space, if `k` is
-    `None`, as they are."""
+    """The part `given` of features `(B, C - 1, L)` as points `(B, L, C)`; of flat space, if `k` is
+    `None`, of `(B, C, L)` as they are."""
     features, squared = features[given], None if squared is None else squared[given]
     return (features if k is None else add_time(features, squared, k=k)).transpose(1, 2)
 

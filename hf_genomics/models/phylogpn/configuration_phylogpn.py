@@ -49,7 +49,8 @@ class PhyloGPNConfig(PreTrainedConfig):
         reference_leaf: leaf of `phylogeny` whose sequence is the input: the loss is conditional on
             its base.
         substitution_model: `"f81"`, `"jc69"` or `"hky85"`.
-        transition: `"exact"`, or `"sigmoid"`, the bound used in the paper (F81 only).
+        transition: `"exact"`, or `"sigmoid"` (F81 only): our reading of the stabilised loss of the
+            paper's Eq. 5. It is no bound of the exact one in general; see [`F81`].
         kappa: ratio of the rates of a transition and a transversion under `"hky85"`.
         layer_norm_eps: added to the variance of a norm.
         vocab_size: number of token ids accepted. Ids 0 to 4 are A, C, G, T, N; every other id has

@@ -30,7 +30,7 @@ class Level:
 
 @dataclass(frozen=True, eq=False)
 class LevelSchedule:
-    """A tree as rows, every one of them with two children: the leaves, then level after level.
+    """A tree as rows, none with more than two children: the leaves, then level after level.
 
     A node with more than two children gets helper rows between, so that each row is the product of
     two messages. The last row is the root.

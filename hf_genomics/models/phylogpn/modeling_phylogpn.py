@@ -237,9 +237,10 @@ class PhyloGPNModel(PhyloGPNPreTrainedModel):
             input_ids: token ids `(B, L)`.
             attention_mask: `(B, L)`, 0 for a position that is not there.
             pooling: `"phylogpn_x"` adds to an embedding what the paper's PhyloGPN-X adds: `R m`
-                with m the mean over the window of 6,001 bases around it (positions outside the
-                output and masked ones count as zero) and R a fixed matrix of standard normal
-                numbers. R does not know of strands: these do not commute with reverse complement.
+                with m the mean of the embeddings whose windows lie within the 6,001 bases around
+                it, `6001 - receptive_field + 1` of them (those outside the output and masked ones
+                count as zero), and R a fixed matrix of standard normal numbers. R does not know of
+                strands: these do not commute with reverse complement.
 
         Raises:
             ValueError: another pooling, or a receptive field wider than that window.
@@ -383,8 +384,8 @@ class PhyloGPNForMaskedLM(PhyloGPNPreTrainedModel):
     ) -> PhyloGPNOutput:
         """Log rates, and the loss if labels are given; see [`PhyloGPNModel.forward`].
 
-        The loss is the mean over the counted sites of `-weight * log P(the other leaves | the
-        reference leaf)`.
+        The loss is the paper's Eq. 4: the mean over the counted sites of
+        `-weight * log P(the other leaves | the reference leaf)`.
 
         Args:
             labels: `(B, L', S)`, the states of the leaves of `config.phylogeny` in its order, the
@@ -477,10 +478,11 @@ def make_substitution_model(config: PhyloGPNConfig) -> Any:
 
 
 class PhyloGPNForSequenceClassification(PhyloGPNPreTrainedModel):
-    """PhyloGPN with a linear classifier on its pooled embeddings, the same for both strands.
+    """PhyloGPN with a linear classifier on its pooled embeddings.
 
-    Single-label, multi-label and regression losses as `config.problem_type` says (told from the
-    labels if it is `None`).
+    Both strands get the same logits where the network commutes with reverse complement: with tied
+    norms, or with `reverse_complement="average"`. Single-label, multi-label and regression losses
+    as `config.problem_type` says (told from the labels if it is `None`).
 
     Args:
         config: sizes and options; `config.num_labels` logits. For sequences shorter than the

@@ -34,7 +34,11 @@ def f81_log_likelihood(
         transition: "exact", or "sigmoid" as described at `F81`.
 
     Returns:
-        (...) natural logarithm of the probability of each column.
+        (...) natural logarithm of the probability of each column; precision and limits are those of
+        `log_likelihood`.
+
+    Raises:
+        ValueError: Shapes or types do not fit, or there is no such transition.
     """
     return log_likelihood(log_rates, leaf_states, phylogeny, substitution_model=F81(transition))
 
@@ -51,7 +55,8 @@ def log_likelihood(
 
     A leaf that is unknown is summed over; a column without any known base has value and gradient 0.
     float16 and bfloat16 are computed in float32. Sites with log rates so far apart that float32
-    could not hold the likelihood are computed in float64. Log rates beyond +-150 count as +-150,
+    could not hold the likelihood are computed in float64, and so are all sites of a tree with a
+    node of more than three children. Log rates beyond +-150 count as +-150,
     and branches shorter than 1e-10 as that long.
 
     Args:

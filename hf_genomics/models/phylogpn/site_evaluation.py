@@ -96,6 +96,7 @@ def _groups(
         has_reference = known.gather(1, reference[:, None])[:, 0]
         known.scatter_(1, reference[:, None], False)
         counted = has_reference & known.any(1)
+    # the product of many messages is a sum of logarithms, whose last digits float32 does not have
     if rates.dtype == torch.float64 or max(map(len, phylogeny.children)) > MOST_FACTORS:
         return [(counted.nonzero()[:, 0], torch.float64)]
     shortest = math.log(max(min(phylogeny.lengths), MIN_BRANCH_LENGTH))

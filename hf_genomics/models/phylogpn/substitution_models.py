@@ -111,8 +111,8 @@ class F81(SubstitutionModel):
     Args:
         transition: "exact", or "sigmoid" for `a = sigmoid(log(S t)) = S t / (1 + S t)`, which is
             exact F81 averaged over a rate drawn anew on every branch from the exponential
-            distribution of mean one. It is no semigroup: its likelihood depends on where the root
-            is and on nodes with one child.
+            distribution of mean one: our reading of the paper's Eq. 5. It is no semigroup: its
+            likelihood depends on where the root is and on nodes with one child.
     """
 
     def __init__(self, transition: Transition = "exact") -> None:

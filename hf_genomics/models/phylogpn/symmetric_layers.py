@@ -19,7 +19,7 @@ class SymmetricEmbedding(nn.Module):
 
     Args:
         channels: C, even.
-        num_ids: number of ids, at least 6.
+        num_ids: number of ids; the table has at least the six rows of A, C, G, T, N and `-`.
     """
 
     def __init__(self, channels: int, num_ids: int):

@@ -58,6 +58,8 @@ def kmeans(
         spread = vectors.std(0, correction=0) + torch.finfo(vectors.dtype).eps
         noise[: len(vectors)] = 0
         centres = centres + JITTER * spread * noise
+        if distance == "cosine":
+            centres = F.normalize(centres, dim=1)
     for _ in range(iterations):
         counts, sums = occupancy(vectors, nearest(vectors, centres), num_codes)
         means = sums / counts.clamp_min(1)[:, None]

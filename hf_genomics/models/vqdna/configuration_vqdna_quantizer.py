@@ -231,9 +231,14 @@ class VQDNAQuantizerConfig(PreTrainedConfig):
 
     @property
     def receptive_radius(self) -> int:
-        """Nucleotides that a code of the last level reads on either side of its own: 20."""
-        blocks = self.num_layers * (self.kernel_size // 2) * self.downsample_ratio
-        return self.stem_kernel_size // 2 + blocks
+        """Nucleotides that a code of the last level reads on either side of its own, 20."""
+        return self.radius_of_level(-1)
+
+    def radius_of_level(self, level: int) -> int:
+        """Nucleotides that a code of a level reads on either side of its own: 11, 20."""
+        layers: Any = self.quantizer_layers
+        blocks = layers[level] * (self.kernel_size // 2) * self.downsample_ratio
+        return int(self.stem_kernel_size // 2 + blocks)
 
 
 def check_fields(config_class: type[PreTrainedConfig], names: Iterable[str]) -> None:

@@ -133,7 +133,8 @@ def code_counts(codes: Tensor, codebook_size: int) -> Tensor:
 
 
 def perplexity(counts: Tensor) -> Tensor:
-    """`2 ** entropy` of counts `(K,)`: `()` float32, from 1 to K; 0 if all are 0."""
+    """`2 ** entropy` of counts `(K,)`: `()`, float64 for float64 counts, else float32; from 1
+    to K, 0 if all are 0."""
     total = counts.sum()
     frequencies = counts / total.clamp_min(1)
     entropy = -torch.special.xlogy(frequencies, frequencies).sum()

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers import initialization as init
@@ -149,7 +150,7 @@ def check_token_ids(input_ids: Any) -> None:
     if input_ids.dim() != 2:
         shape = tuple(input_ids.shape)
         raise ValueError(f"input_ids must be token ids of shape (B, L), got {shape}; {remedy}")
-    if input_ids.is_floating_point():
+    if input_ids.is_floating_point() or input_ids.is_complex() or input_ids.dtype == torch.bool:
         raise ValueError(f"input_ids must be integers, got {input_ids.dtype}; {remedy}")
     if input_ids.shape[1] == 0:
         raise ValueError("input_ids have no positions; leave empty sequences out.")

@@ -1,7 +1,9 @@
 """The Transformer encoder of the VQDNA language model: norms before each part, rotary positions.
 
-Attention goes through Transformers' interface, so `attn_implementation` may be `"eager"`, `"sdpa"`,
-`"flash_attention_2"` or a function that somebody registered.
+The paper's is BERT-Base, which has norms after each part and learned positions: norms before train
+without care, and rotary positions build no length in. Attention goes through Transformers'
+interface, so `attn_implementation` may be `"eager"`, `"sdpa"`, `"flash_attention_2"` or a function
+that somebody registered.
 
 Legend: B batch, T positions, C channels, H heads, d channels of a head.
 """

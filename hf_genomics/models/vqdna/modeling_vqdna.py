@@ -357,8 +357,9 @@ class VQDNAForMaskedLM(VQDNAWithHead):
     was there in `labels`, -100 elsewhere. The codes to predict are those of the sequence that the
     labels complete. What the Transformer reads depends on `config.mask_mode`:
 
-    - `"nucleotide"`: the codes of the sequence with the masked nucleotides hidden. A code reads
-      20 nucleotides on either side, and none of them has seen what is to be predicted.
+    - `"nucleotide"`: the codes of the sequence with the masked nucleotides hidden. A code
+      reads `receptive_radius` nucleotides on either side (20 by default), and none of them has seen
+      what is to be predicted.
     - `"code"`: the codes of the complete sequence, `[MASK]` in place of the masked ones. Their
       neighbours were computed from the masked nucleotides, and tell of them. Without labels there
       is no complete sequence, and the codes are those of the other mode.

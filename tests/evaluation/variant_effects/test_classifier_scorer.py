@@ -134,6 +134,12 @@ def test_model_for_any_length_needs_a_window(model):
         ClassifierScorer(model())
 
 
+@pytest.mark.parametrize("window", [0, -5])
+def test_a_window_has_a_base(window):
+    with pytest.raises(ValueError, match=f"window is {window}; give 1 or more"):
+        ClassifierScorer(hyperbolic_cnn(head="centroid"), window=window)
+
+
 def test_labels_that_become_one_name_are_refused():
     model = hyperbolic_cnn(3)
     model.config.id2label = {0: "a b", 1: "a-b", 2: "c"}

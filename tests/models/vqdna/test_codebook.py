@@ -5,6 +5,7 @@ import copy
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
@@ -226,6 +227,14 @@ def test_kmeans_finds_the_clusters():
             torch.testing.assert_close(centres[k], vectors[codes == k].mean(0), **EXACT)
     assert counts.sum() == 100
     assert torch.equal(counts, torch.bincount(codes, minlength=4).float())
+
+
+def test_centres_on_the_sphere_have_length_1_where_vectors_are_few():
+    vectors = F.normalize(clusters(5, 1), dim=1)
+    for iterations in (0, 3):
+        generator = torch.Generator().manual_seed(3)
+        centres, _ = kmeans(vectors, 12, iterations, generator, "cosine")
+        torch.testing.assert_close(centres.norm(dim=1), torch.ones(12))
 
 
 def test_the_first_step_starts_by_kmeans_and_uses_its_centres():

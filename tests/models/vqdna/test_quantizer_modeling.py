@@ -358,6 +358,8 @@ def test_inputs_that_cannot_be_are_refused():
         (lambda: model.tokenize("ACGT"), r"got a str; tokenize strings with DNATokenizer"),
         (lambda: model({"input_ids": ids}), r"got a dict; .* pass its batch as model\(\*\*batch\)"),
         (lambda: model.tokenize(ids.float()), "input_ids must be integers, got torch.float32"),
+        (lambda: model.tokenize(ids > 1), "input_ids must be integers, got torch.bool"),
+        (lambda: model.tokenize(ids * 1j), "input_ids must be integers, got torch.complex64"),
         (
             lambda: model.decode(codes=ids[:, None].float()),
             "tensor of integers .*got torch.float32",
