@@ -72,6 +72,6 @@ class SequenceClassificationCollator:
                 f"{self.max_length}: raise max_length, or allow truncation."
             )
         if "label" in rows[0]:
-            labels = torch.tensor([row["label"] for row in rows])
+            labels = torch.stack([torch.as_tensor(row["label"]) for row in rows])
             batch["labels"] = labels.float() if labels.is_floating_point() else labels.long()
         return batch

@@ -17,6 +17,7 @@ from hf_genomics.training.label_smoothing import refuse_label_smoothing
 from hf_genomics.training.optimizers import BIAS_NAMES, norm_parameters
 from hf_genomics.training.phylogpn_arguments import SELECTION_METRIC
 from hf_genomics.training.pushing import CompletePushTrainer
+from hf_genomics.training.trainer_options import refuse_partial_evaluation
 
 
 class PhyloGPNTrainer(CompletePushTrainer):
@@ -35,13 +36,15 @@ class PhyloGPNTrainer(CompletePushTrainer):
         kwargs: as for `Trainer`, without `compute_metrics`.
 
     Raises:
-        ValueError: `args` ask for label smoothing.
+        ValueError: `args` ask for label smoothing, or have batches scored apart.
     """
 
     def __init__(
         self, model: Any = None, args: Any = None, *, eval_collator: Any = None, **kwargs: Any
     ) -> None:
         refuse_label_smoothing(args)
+        if args is not None:
+            refuse_partial_evaluation(args)
         super().__init__(model=model, args=args, compute_metrics=mean_over_sites, **kwargs)
         self.eval_collator = eval_collator or self.data_collator
 

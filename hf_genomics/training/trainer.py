@@ -77,7 +77,10 @@ class GenomicsTrainer(CompletePushTrainer):
             refuse_sharded_weights(self)
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
-        """RiemannianAdamW over the recipe's groups, with the rates of `args`."""
+        """RiemannianAdamW over the recipe's groups, with the rates of `args`; unless another class
+        was given as `optimizer_cls_and_kwargs`."""
+        if self.optimizer_cls_and_kwargs is not None:
+            return super().create_optimizer(model)
         if self.optimizer is None:
             model = self.model if model is None else model
             recipe = dataclasses.replace(

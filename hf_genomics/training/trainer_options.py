@@ -47,6 +47,19 @@ def unsupported(
         )
 
 
+def refuse_partial_evaluation(training: TrainingArguments) -> None:
+    """For trainers that score a split as a whole, whatever script or notebook they are made in.
+
+    Raises:
+        ValueError: batches are to be scored or kept apart.
+    """
+    whole = ("eval_do_concat_batches", "batch_eval_metrics")
+    for name in whole:
+        kept, why = UNSUPPORTED[name]
+        if getattr(training, name) != kept:
+            raise ValueError(f"{name} is {getattr(training, name)}, but {why}; leave it out.")
+
+
 def out_of_bounds(training: TrainingArguments, as_it_is: str) -> Iterator[str]:
     """What is said of numbers that no training can have.
 

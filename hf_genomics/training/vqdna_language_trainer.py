@@ -13,7 +13,7 @@ from transformers import EvalPrediction
 
 from hf_genomics.training.label_smoothing import refuse_label_smoothing
 from hf_genomics.training.logged_means import LoggedMeansTrainer
-from hf_genomics.training.trainer_options import require_level
+from hf_genomics.training.trainer_options import refuse_partial_evaluation, require_level
 
 IGNORED = -100
 NUM_BASES = 4
@@ -35,12 +35,19 @@ class VQDNALanguageModelTrainer(LoggedMeansTrainer):
         kwargs: as for `Trainer`, without `compute_metrics`.
 
     Raises:
-        ValueError: `args` ask for label smoothing, or choose the best model by a level that it does
-            not have.
+        ValueError: `args` ask for label smoothing, choose the best model by a level that it does
+            not have, or have batches scored apart; or there is a `compute_loss_func`.
     """
 
     def __init__(self, model: Any = None, args: Any = None, **kwargs: Any) -> None:
         refuse_label_smoothing(args)
+        if kwargs.get("compute_loss_func") is not None:
+            raise ValueError(
+                "compute_loss_func is given, but what is logged and evaluated are the losses that "
+                "the model computes from the labels; leave it out, or use Trainer."
+            )
+        if args is not None:
+            refuse_partial_evaluation(args)
         if args is not None and model is not None:
             require_level(args, num_levels(model))
         super().__init__(model=model, args=args, compute_metrics=measures, **kwargs)

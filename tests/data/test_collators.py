@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from datasets import Dataset
 
 from hf_genomics import DNATokenizer, HyperbolicCNNConfig
 from hf_genomics.data.collators import SequenceClassificationCollator, length_limit
@@ -26,6 +27,14 @@ def test_other_labels_are_float32(label, shape):
     )
     assert batch["labels"].dtype == torch.float32
     assert batch["labels"].shape == shape
+
+
+@pytest.mark.parametrize("form", ["torch", "numpy", None])
+@pytest.mark.parametrize("label", [1, 0.5, [0.0, 1.0]])
+def test_labels_are_the_same_in_every_format_of_rows(form, label):
+    rows = Dataset.from_list([{"sequence": "ACG", "label": label}] * 2).with_format(form)
+    batch = SequenceClassificationCollator(DNATokenizer())([rows[0], rows[1]])
+    assert batch["labels"].tolist() == [label, label]
 
 
 def test_rows_without_labels_give_batches_without_labels():

@@ -46,7 +46,15 @@ def accuracy(prediction):
     return {"matthews_correlation": float(hits.mean())}
 
 
-def trainer_in(folder, *, model=None, recipe=MODERN, compute_metrics=accuracy, **options):
+def trainer_in(
+    folder,
+    *,
+    model=None,
+    recipe=MODERN,
+    compute_metrics=accuracy,
+    optimizer_cls_and_kwargs=None,
+    **options,
+):
     arguments = recipe.training_arguments() | {
         "per_device_train_batch_size": 8,
         "num_train_epochs": 4,
@@ -61,6 +69,7 @@ def trainer_in(folder, *, model=None, recipe=MODERN, compute_metrics=accuracy, *
         train_dataset=sequences(44),  # the last batch of an epoch is smaller
         eval_dataset=sequences(12),
         compute_metrics=compute_metrics,
+        optimizer_cls_and_kwargs=optimizer_cls_and_kwargs,
     )
 
 
@@ -180,6 +189,12 @@ def test_another_optimizer_is_refused_by_name_and_taken_as_an_object(tmp_path):
     args = TrainingArguments(output_dir=str(tmp_path), use_cpu=True, optim="sgd")
     trainer = GenomicsTrainer(model=model, args=args, optimizers=(given, None))
     assert trainer.create_optimizer() is given
+
+
+def test_a_class_of_optimizers_is_taken_with_its_arguments(tmp_path):
+    trainer = trainer_in(tmp_path, optimizer_cls_and_kwargs=(torch.optim.SGD, {"lr": 0.5}))
+    optimizer = trainer.create_optimizer()
+    assert (type(optimizer), optimizer.defaults["lr"]) == (torch.optim.SGD, 0.5)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from hf_genomics import DNATokenizer
 from hf_genomics.data.genome_windows import WindowCollator
 from hf_genomics.training import vqdna_arguments, vqdna_language_arguments
 from hf_genomics.training.phylogpn_arguments import parse_phylogpn_arguments
+from hf_genomics.training.phylogpn_trainer import PhyloGPNTrainer
 from hf_genomics.training.trainer_options import is_better_when_greater, plain_name
 from hf_genomics.training.vqdna_arguments import parse_quantizer_arguments
 from hf_genomics.training.vqdna_language_arguments import parse_language_model_arguments
@@ -89,6 +90,31 @@ def test_a_metric_that_no_evaluation_reports_is_refused(parse, metric, names, ca
     said = refusal_of(parse, ["--metric_for_best_model", metric], capsys)
     assert f"--metric_for_best_model is {metric!r}, but an evaluation reports" in said
     assert names in said
+
+
+@pytest.mark.parametrize(
+    "option", [{"eval_do_concat_batches": False}, {"batch_eval_metrics": True}]
+)
+@pytest.mark.parametrize(
+    ("trainer", "model"),
+    [
+        (VQDNAQuantizerTrainer, tiny_quantizer),
+        (VQDNALanguageModelTrainer, tiny_model),
+        (PhyloGPNTrainer, lambda: None),  # refused before there is a model
+    ],
+)
+def test_splits_that_are_scored_as_a_whole_are_not_scored_in_parts(
+    trainer, model, option, tmp_path
+):
+    arguments = TrainingArguments(str(tmp_path), use_cpu=True, report_to="none", **option)
+    with pytest.raises(ValueError, match=f"{next(iter(option))} is .* of all batches of a split"):
+        trainer(model(), arguments)
+
+
+def test_a_loss_of_ones_own_is_refused_where_the_model_tells_its_losses(tmp_path):
+    arguments = TrainingArguments(str(tmp_path), use_cpu=True, report_to="none")
+    with pytest.raises(ValueError, match="compute_loss_func is given, but"):
+        VQDNALanguageModelTrainer(tiny_model(), arguments, compute_loss_func=lambda *_: 0.0)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,14 @@ from .lorentz_functions import AddRankOne
 MAX_EXPONENT = 80.0  # exp(80) is a float32; a larger exponent only ever multiplies 0 here
 
 
+def input_dtype(layer: nn.Module, x: Tensor) -> torch.dtype:
+    """The type that a layer reads: that of its weight, or of what comes where it is quantized."""
+    weight = layer.weight
+    if isinstance(weight, Tensor) and weight.is_floating_point():
+        return weight.dtype
+    return x.dtype
+
+
 class LorentzLinear(nn.Module):
     """Lorentz linear layer (Chen et al. 2022): `y_s = W x_s + w_0 x_0 + b`, `y_0` recomputed.
 
@@ -36,7 +44,7 @@ class LorentzLinear(nn.Module):
 
     def forward(self, x: Tensor, k: Tensor) -> Tensor:
         """Points `(B, in_features)` to points `(B, out_features)`, space components."""
-        y = self.space(x.to(self.space.weight.dtype)).to(x.dtype)
+        y = self.space(x.to(input_dtype(self.space, x))).to(x.dtype)
         with torch.autocast(x.device.type, enabled=False):
             return y + self.time_weight.to(x.dtype) * time_component(x, k=k, dim=-1)
 

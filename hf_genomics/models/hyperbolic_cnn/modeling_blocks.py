@@ -8,6 +8,7 @@ Lorentz convolution asks for and a norm returns; `None` where it is not known, a
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from transformers.modeling_layers import GradientCheckpointingLayer
 
@@ -26,6 +27,19 @@ def convolution(config: HyperbolicCNNConfig, *sizes: int, **options: Any) -> nn.
     """A convolution in the configuration's geometry."""
     lorentz = config.geometry == "lorentz"
     return (LorentzConv1d if lorentz else EuclideanConv1d)(*sizes, **options)
+
+
+def on_the_manifold(
+    x: Tensor, squared: Tensor | None, k: Tensor | None
+) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    """Points in float32 at least, as the geometry needs them; features of flat space as they are.
+
+    They come so, but that FSDP with mixed precision casts what enters a block.
+    """
+    if k is None:
+        return x, squared, k
+    dtype = torch.promote_types(x.dtype, torch.float32)
+    return x.to(dtype), None if squared is None else squared.to(dtype), k.to(dtype)
 
 
 def batch_norm(config: HyperbolicCNNConfig, width: int) -> nn.Module:
@@ -81,6 +95,7 @@ class HyperbolicCNNBlock(GradientCheckpointingLayer):
         The statistics are returned and not kept, because gradient checkpointing runs `forward`
         twice: see [`update_running_statistics_`].
         """
+        x, squared, k = on_the_manifold(x, squared, k)
         first, second = self.layers
         residual = x if self.residual else None
         y, squared, first_statistics = first(x, squared, k, mask, None)
@@ -142,6 +157,7 @@ class HyperbolicCNNResidualBlock(GradientCheckpointingLayer):
         def masked(y: Tensor) -> Tensor:
             return y if mask is None else y * mask
 
+        x, squared, k = on_the_manifold(x, squared, k)
         if self.stem is not None:
             x = masked(self.stem(x, squared, k))
         y, squared, statistics = self.norm(x, k, mask)

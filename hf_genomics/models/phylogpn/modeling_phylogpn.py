@@ -253,7 +253,8 @@ class PhyloGPNModel(PhyloGPNPreTrainedModel):
                 f"embedding of this model reads {self.config.receptive_field} already; leave out "
                 "pooling."
             )
-        embeddings = self(input_ids, attention_mask=attention_mask).last_hidden_state
+        outputs = self(input_ids, attention_mask=attention_mask, return_dict=True)
+        embeddings = outputs.last_hidden_state
         if pooling is None:
             return embeddings
         mask = output_mask(attention_mask, self.config)

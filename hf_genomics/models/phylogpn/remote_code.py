@@ -57,5 +57,6 @@ def save_complete(
 
 # model.safetensors, model.fp16.safetensors, model-00001-of-00002.safetensors, their index, ...
 WEIGHTS = re.compile(
-    r"model(\.safetensors\.index)?(?P<variant>\.[^.-]+)??(-\d{5}-of-\d{5})?\.(safetensors|json)"
+    r"model(?P<index>\.safetensors\.index)?(?P<variant>\.[^.-]+)??(-\d{5}-of-\d{5})?"
+    r"\.(?(index)json|safetensors)"
 )

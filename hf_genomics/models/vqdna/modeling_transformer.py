@@ -108,6 +108,14 @@ class VQDNALayer(GradientCheckpointingLayer):
         return x + self.dropout(y), weights
 
 
+def input_dtype(layer: nn.Module, x: Tensor) -> torch.dtype:
+    """The type that a layer reads: that of its weight, or of what comes where it is quantized."""
+    weight = layer.weight
+    if isinstance(weight, Tensor) and weight.is_floating_point():
+        return weight.dtype
+    return x.dtype
+
+
 class VQDNAEmbeddings(nn.Module):
     """What the Transformer reads at a code: its vector, or what stands there instead.
 
@@ -133,7 +141,7 @@ class VQDNAEmbeddings(nn.Module):
             is_base: `(B, T, r)` bool, True where the code knows of a nucleotide.
             is_there: `(B, T, r)` bool, False at padding.
         """
-        x = self.projection(vectors.to(self.projection.weight.dtype))
+        x = self.projection(vectors.to(input_dtype(self.projection, vectors)))
         x = x * is_base.any(2)[:, :, None]
         others = (is_there & ~is_base)[:, :, :, None]
         x = x + (self.tokens(ids) * others).sum(2) / ids.shape[2]

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from tests.models.hyperbolic_cnn.tiny import RESIDUAL, random_ids, set_curvatures_, tiny_model
+from tests.models.int8 import with_int8_weights
 
 PER_BLOCK = [0.5, 2.0, 0.8, 1.6]
 
@@ -191,3 +192,28 @@ def test_logits_of_every_precision_are_close_to_float64(precision, training, geo
     exact = logits_in(torch.float64, ids, **model)
     found = logits_in(ids=ids, **options, **model)
     assert relative_difference(found, exact) < bound
+
+
+@networks
+def test_blocks_read_features_of_bfloat16(network):
+    """FSDP with mixed precision casts what enters a block, and the curvature with it."""
+    model = tiny_model(torch.float32, **network).eval()
+    ids = random_ids(20, 20)
+    expected = model(ids).logits
+
+    def cast(block, inputs):
+        return tuple(x if x is None else x.to(torch.bfloat16) for x in inputs)
+
+    for block in model.model.blocks:
+        block.register_forward_pre_hook(cast)
+    logits = model(ids).logits
+    torch.testing.assert_close(logits, expected, rtol=0.05, atol=0.05)
+    assert not torch.equal(logits, expected)
+
+
+@pytest.mark.parametrize("geometry", ["lorentz", "euclidean"])
+def test_linear_layers_may_be_quantized(geometry):
+    model = tiny_model(torch.float32, geometry=geometry, head="centroid").eval()
+    ids = random_ids(20, 20)
+    quantized = with_int8_weights(model)
+    torch.testing.assert_close(quantized(ids).logits, model(ids).logits, rtol=0.05, atol=0.05)

@@ -235,6 +235,8 @@ def test_other_files_in_the_folder_are_kept_and_old_shards_are_removed(tmp_path)
     model = tiny_model(torch.float32)
     (tmp_path / "README.md").write_text("a card")
     (tmp_path / "tokenizer.json").write_text("{}")
+    for name in ("model.json", "model-00001-of-00002.json", "model.notes.json"):
+        (tmp_path / name).write_text("mine")
     model.save_pretrained(tmp_path, max_shard_size="10KB")
     shards = list(tmp_path.glob("model-*.safetensors"))
     assert len(shards) > 1
@@ -246,6 +248,9 @@ def test_other_files_in_the_folder_are_kept_and_old_shards_are_removed(tmp_path)
     assert [p.name for p in tmp_path.glob("*.safetensors*")] == ["model.safetensors"]
     assert (tmp_path / "README.md").read_text() == "a card"
     assert (tmp_path / "tokenizer.json").read_text() == "{}"
+    assert not (tmp_path / "model.safetensors.index.json").exists()
+    for name in ("model.json", "model-00001-of-00002.json", "model.notes.json"):
+        assert (tmp_path / name).read_text() == "mine"
     assert load_file(tmp_path / "model.safetensors").keys() == model.state_dict().keys()
 
 

@@ -252,6 +252,13 @@ def test_a_row_of_padding_alone_is_finite(norm, kind):
 # ---------------------------------------------------------------- pooling of PhyloGPN-X
 
 
+def test_embeddings_are_the_same_where_outputs_are_tuples():
+    model, ids = tiny_model(torch.float32).eval(), random_ids(40, 40)
+    expected = model.get_embeddings(ids)
+    model.config.return_dict = False
+    assert torch.equal(model.get_embeddings(ids), expected)
+
+
 def test_phylogpn_x_adds_a_fixed_map_of_the_mean_over_its_window():
     model = tiny_model(torch.float32).eval()
     ids = random_ids(40, 40)

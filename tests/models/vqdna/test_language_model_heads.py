@@ -11,6 +11,7 @@ from hf_genomics import (
     VQDNAForSequenceClassification,
     VQDNAForTokenClassification,
 )
+from tests.models.int8 import with_int8_weights
 from tests.models.vqdna.tiny_language_model import mask_of, masked_batch, messy_ids, tiny_model
 from tests.models.vqdna.tiny_quantizer import MASK, N, random_ids
 
@@ -200,3 +201,10 @@ def test_the_masked_codes_of_each_row_are_told(ratio):
 def test_bad_labels_are_refused(cls, labels, message):
     with pytest.raises(ValueError, match=message):
         tiny_model(cls)(random_ids(9), labels=labels)
+
+
+def test_linear_layers_may_be_quantized():
+    model, ids = tiny_model(VQDNAForSequenceClassification).eval(), random_ids(40)
+    expected = model(ids).logits
+    quantized = with_int8_weights(model)
+    torch.testing.assert_close(quantized(ids).logits, expected, rtol=0.05, atol=0.05)
