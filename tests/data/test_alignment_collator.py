@@ -310,3 +310,22 @@ def test_leaf_states_that_do_not_fit_are_an_error():
 def test_weights_that_do_not_fit_are_an_error():
     with pytest.raises(ValueError, match=r"Column 'w' of row L1:7 has shape \(3,\)"):
         AlignmentCollator(6, 2, weight_column="w")([ROW | {"w": [1, 2, 3]}])
+
+
+def test_weights_stay_at_their_sites_where_another_leaf_is_read():
+    collator = AlignmentCollator(6, 0, other_references=1.0, reference_leaf=0, weight_column="w")
+    weights = collator([ROW | {"w": [1, 2, 3, 4, 5, 6]}])["position_weights"]
+    assert weights.tolist() == [[1, 3, 4, 5, 6, 0]]  # the other leaf is unknown at the second
+
+
+def test_a_leaf_known_at_four_of_five_sites_is_read():
+    row = {**ROW, "sequence": "ACGTN", "leaf_states": ROW["leaf_states"][:5]}
+    batch = AlignmentCollator(5, 0, other_references=1.0, reference_leaf=0)([row])
+    assert batch["reference_leaves"].tolist() == [1]
+
+
+def test_random_windows_reach_both_ends_of_the_row():
+    batch = AlignmentCollator(99, 0, windows_per_row=30)([LONG])
+    drawn = {tuple(labels[:, 1].tolist()) for labels in batch["labels"]}
+    states = LONG["leaf_states"][:, 1].tolist()
+    assert drawn == {tuple(states[:99]), tuple(states[1:])}

@@ -305,3 +305,17 @@ def test_sources_that_cannot_be_genomes_are_named(tmp_path, monkeypatch, source,
     Dataset.from_dict({"sequence": ["ACGT"]}).to_parquet("table.parquet")
     with pytest.raises(ValueError, match=message):
         load_genomes([source], cache_dir=str(tmp_path / "cache"))
+
+
+def test_a_tile_with_just_the_share_of_known_bases_is_kept():
+    rows = Dataset.from_dict({"name": ["a"], "start": [0], "sequence": ["ACNNACGTNNNA"]})
+    rows = rows.cast(genome_windows.FEATURES)
+    assert windows(rows, 4) == ["ACNN", "ACGT"]
+    assert windows(rows, 4, least_known=1.0) == ["ACGT"]
+
+
+def test_windows_move_to_both_sides_each_by_its_own_distance(fasta, tmp_path):
+    cut = GenomeWindows(load(fasta, tmp_path, held_out=["chr2"]), 100, shift=True)
+    distances = [CONTIGS["chr1"].index(cut[i]["sequence"]) - 100 * i for i in range(1, 9)]
+    assert len(set(distances)) > 4
+    assert -50 <= min(distances) < 0 < max(distances) < 50

@@ -158,3 +158,15 @@ def test_a_tokenizer_without_a_mask_token_is_refused():
     tokenizer.mask_token = None
     with pytest.raises(ValueError, match="no mask token"):
         SpanMaskingCollator(tokenizer)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"unit": 2}, 2 * (1 - (2 / 3) ** 10) / (1 / 3)),
+        ({"unit": 4, "mean_length": 400, "max_length": 8}, 8),  # nearly all are cut
+    ],
+)
+def test_lengths_of_spans_are_in_positions_whatever_the_unit(options, expected):
+    drawn = [runs(spans(20_000, seed, share=0.02, **options)) for seed in range(40)]
+    assert np.concatenate(drawn).mean() == pytest.approx(expected, rel=0.1)

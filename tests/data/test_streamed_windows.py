@@ -163,3 +163,20 @@ def test_what_is_held_out_of_several_data_sets_has_the_names_of_load_genomes(tmp
     kept = load_genomes(["one", "two"], held_out=held_out, cache_dir=str(tmp_path / "cache"))
     assert len(windows) == 4
     assert all(any(window in sequence for sequence in kept["sequence"]) for window in windows)
+
+
+def test_a_window_with_just_the_share_of_known_bases_comes(tmp_path):
+    genome = {"chr1": bases(WINDOW // 2, 1) + "N" * (WINDOW // 2)}
+    source = [fasta(tmp_path / "genome.fa", genome)]
+    assert read(source) == [genome["chr1"]]
+    assert read([fasta(tmp_path / "full.fa", OTHER)], least_known=1.0)
+
+
+def test_sequences_are_tiled_from_starts_of_their_own(tmp_path):
+    genome = {f"contig{i}": bases(59, i) for i in range(20)}
+    windows = read([fasta(tmp_path / "genome.fa", genome)], buffer_size=1)
+    starts = {
+        min(sequence.find(window) for window in windows if window in sequence)
+        for sequence in genome.values()
+    }
+    assert len(starts) > 5

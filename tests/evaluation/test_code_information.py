@@ -63,3 +63,17 @@ def test_a_code_that_reads_its_left_neighbour_leaks_one_position():
     assert leak(codes, bases, 1, generator()) == pytest.approx(2, abs=0.01)
     assert leak(codes, bases, 2, generator()) == pytest.approx(0, abs=0.01)
     assert leak(bases, bases, 1, generator()) == pytest.approx(0, abs=0.01)
+
+
+def test_an_unknown_base_has_nothing_to_leak():
+    bases = generator().integers(0, 5, (250, 400))
+    codes = np.roll(bases, 1, axis=1)  # tells an N apart too: log2(5) bits with it
+    codes[:, 0] = -1
+    assert leak(codes, bases, 1, generator()) == pytest.approx(2, abs=0.01)
+
+
+def test_a_position_without_a_code_is_left_out():
+    bases = random_bases()
+    codes = bases.copy()
+    codes[:, ::3] = -1
+    assert kmer_information(codes, bases, 1, generator()) == pytest.approx(2, abs=0.01)

@@ -223,3 +223,22 @@ def test_the_other_strand_of_ids():
 def test_a_table_has_a_dash_where_a_model_has_no_such_level():
     table = as_table({"a": {"x": 1.0, "y": 2.0}, "b": {"x": 0.5}}, ["x", "y"])
     assert table.splitlines()[2:] == ["| x | 1 | 0.5 |", "| y | 2 | - |"]
+
+
+@pytest.mark.parametrize("rule", ["mean", "paper"])
+def test_errors_of_three_levels_are_those_of_the_last_feature(rule):
+    model = quantizer(num_layers=3, codebook_sizes=[4, 4, 4], residual_rule=rule)
+    ids, features = random_ids(3, 90), []
+    with model.encoder.register_forward_hook(lambda *call: features.append(call[2][-1])):
+        mean = model.encode(ids).quantized_representation
+    error = (features[0] - mean).square().sum() / features[0].square().sum()
+    metrics = codebook_metrics(model, ids)
+    assert metrics["representation_error"] == pytest.approx(error.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("scale", [0.01, 1, 100])
+def test_dead_codes_are_told_by_an_even_share(scale):
+    model = quantizer()
+    model.quantizer.codebooks[0].ema_count.copy_(scale * torch.tensor([1.0] * 6 + [0.01, 0.2]))
+    metrics = usage_metrics(model, np.zeros((1, 2, 4), np.int64), np.random.default_rng(0))
+    assert metrics["dead_0"] == 1

@@ -8,6 +8,7 @@ import torch
 
 from hf_genomics.evaluation.geometry import (
     CALIBRATION,
+    DeltaDistribution,
     delta_distribution,
     hyperbolic_distances,
     max_min_product,
@@ -132,3 +133,10 @@ def test_max_min_product():
 def test_bad_distances(d, message):
     with pytest.raises(ValueError, match=message):
         delta_distribution(d)
+
+
+def test_a_quantile_is_the_upper_end_of_its_thousandth():
+    counts = np.zeros(1000, np.int64)
+    counts[[0, 249, 999]] = 50, 40, 10
+    found = DeltaDistribution(5, 1.0, 1.0, 0.2, counts)
+    assert [found.quantile(share) for share in (0.5, 0.9, 0.99)] == [0.001, 0.25, 1.0]

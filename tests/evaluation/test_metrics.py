@@ -180,3 +180,8 @@ def test_the_functions_do_not_import_evaluate(run_python):
 def test_unknown_names_are_attribute_errors():
     with pytest.raises(AttributeError, match="has no attribute 'Perplexity'"):
         metrics.Perplexity  # noqa: B018
+
+
+def test_a_label_of_even_odds_is_not_predicted():
+    logits, labels = np.array([[0.0, 1.0], [1.0, 0.0]]), np.array([[0, 1], [1, 0]])
+    assert metrics.multi_label_metrics(logits, labels)["accuracy"] == 1

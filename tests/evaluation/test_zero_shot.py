@@ -323,3 +323,19 @@ def test_means_over_kinds_are_bootstrapped_over_blocks_of_kinds():
 )
 def test_experiments_name_their_element(experiment, element):
     assert element_of(experiment) == element
+
+
+def test_ten_of_a_kind_and_nine_tenths_of_it_are_enough():
+    damaging, score = np.array([1.0, 0.0, 0.0] * 10), np.arange(30.0)
+    damaging[[1, 2]] = 1
+    kind = np.array(["ten"] * 10 + ["twenty"] * 20)
+    gappy = score.copy()
+    gappy[[12, 15, 16]] = np.nan  # 27 of 30, and two of twelve damaging
+    scores = {"whole": score, "gappy": gappy}
+    rows = compare_scores(scores, MeasuredEffects(damaging, score, kind), num_resamples=5)
+    found = {(row["kind"], row["score"]): row for row in rows}
+    assert found[ALL_VARIANTS, "gappy"]["variants"] == 27
+    assert found[ALL_VARIANTS, "gappy"]["damaging"] == 10
+    assert found[ALL_VARIANTS, "gappy"]["auroc"] is not None
+    assert found["ten", "gappy"]["variants"] == 10
+    assert ("twenty", "gappy") not in found

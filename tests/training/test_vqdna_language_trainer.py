@@ -1,7 +1,9 @@
 """The trainer of masked language models: what it measures does not depend on the batches."""
 
+import math
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,7 +12,11 @@ from transformers import TrainingArguments
 
 from hf_genomics import DNATokenizer
 from hf_genomics.data.vqdna_collator import SpanMaskingCollator
-from hf_genomics.training.vqdna_language_trainer import VQDNALanguageModelTrainer
+from hf_genomics.training.vqdna_language_trainer import (
+    VQDNALanguageModelTrainer,
+    measures_of,
+    sums_of,
+)
 from tests.models.vqdna.tiny_language_model import tiny_model
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "examples"))
@@ -92,3 +98,11 @@ def test_the_loss_of_codes_is_the_mean_over_the_masked_codes_of_the_split(tmp_pa
     found = measured(model, 2, collator, tmp_path)
     for level, value in enumerate(expected.tolist()):
         assert found[f"eval_code_loss_{level}"] == pytest.approx(value, rel=1e-5)
+
+
+def test_only_bases_compete_in_what_is_reported():
+    logits = torch.tensor([[[0.0, 0.0, 0.0, 0.0, 9.0, 9.0]]])
+    outputs = SimpleNamespace(logits=logits, code_losses=torch.ones(1), masked_codes=None)
+    found = measures_of(sums_of(outputs, torch.tensor([[0]])).sum(0))
+    assert found["nucleotide_loss"] == pytest.approx(math.log(4))
+    assert found["accuracy"] == 1

@@ -9,6 +9,7 @@ from hf_genomics.data.genome_windows import WindowCollator
 from hf_genomics.training.vqdna_trainer import (
     VQDNAQuantizerTrainer,
     check_warm_up,
+    is_known,
     training_passes,
 )
 from tests.models.vqdna.tiny_quantizer import tiny_config, tiny_quantizer
@@ -79,3 +80,9 @@ def test_a_run_within_the_warm_up_is_refused(tmp_path):
 def test_without_a_warm_up_a_run_may_be_short(tmp_path, fields):
     model = VQDNAQuantizerModel(tiny_config(**fields))
     check_warm_up(model, arguments(tmp_path, max_steps=1), 1000)
+
+
+def test_a_base_that_the_mask_hides_is_not_known():
+    ids, mask = torch.tensor([[0, 3, 4, 2]]), torch.tensor([[1, 0, 1, 1]])
+    assert is_known(ids, mask).tolist() == [[True, False, False, True]]
+    assert is_known(ids, None).tolist() == [[True, True, False, True]]

@@ -200,3 +200,9 @@ def test_substitution_model_decides_what_scores_mean(genome, substitutions, mode
     assert (other[:, 3] > plain[:, 3]).all()
     with pytest.raises(ValueError, match="no variant score is defined; f81 and hky85 have one"):
         LogRateScorer(tiny_phylogpn(substitution_model="jc69"))
+
+
+def test_averaging_strands_changes_nothing_where_they_agree(model, genome, substitutions):
+    both = LogRateScorer(model, rc_average=True, embeddings=True)(substitutions, genome)
+    one = LogRateScorer(model, embeddings=True)(substitutions, genome)
+    np.testing.assert_allclose(both, one, **EXACT)

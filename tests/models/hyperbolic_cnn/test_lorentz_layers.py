@@ -484,3 +484,17 @@ def test_centroid_of_a_batch_norm_matches_the_public_function():
     *_, (mean, _) = batch_norm()(y, k)
     expected = centroid(centroid(y, k=k, dim=1, over=2), k=k, dim=1, over=0)
     torch.testing.assert_close(mean, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_the_running_centroid_reaches_no_further_than_the_largest_radius():
+    k, far = torch.tensor(1.0), torch.tensor([-3.0, 0.0])
+    norm = LorentzBatchNorm(2, max_radius=1.0)
+    torch.nn.init.zeros_(norm.beta)
+    torch.nn.init.ones_(norm.gamma)
+    norm.running_mean.copy_(far)
+    mean = expmap0(far, k=k, dim=0, max_radius=1.0)
+    norm.eval()
+    at_mean = norm(mean[None, :, None], k)[0]
+    torch.testing.assert_close(at_mean, torch.zeros(1, 2, 1), atol=1e-6, rtol=0)
+    norm.update_running_statistics_(mean, torch.ones(1), k)
+    torch.testing.assert_close(norm.running_mean, far / 3)

@@ -738,3 +738,13 @@ def test_an_adapter_on_the_halves_is_equivariant_and_can_be_merged():
     other = model(input_ids=reverse_complement(ids)).logits
     torch.testing.assert_close(other.flip(1, 2), after, **EXACT)
     torch.testing.assert_close(model.merge_and_unload()(ids).logits, after, **EXACT)
+
+
+@paddings
+def test_averaged_strands_count_their_own_positions(padding):
+    options = {"reverse_complement": "average", "norm": "group_norm", "token_padding": padding}
+    model = tiny_model(tie_norm_symmetry=False, **options).eval()
+    ids = random_ids(40, 23)
+    batch = model(ids, attention_mask=(ids != PAD).long()).logits
+    alone = model(ids[1:, :23]).logits[0]
+    torch.testing.assert_close(batch[1, : len(alone)], alone, **EXACT)

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from hf_genomics.models.phylogpn import symmetric_functions
+from hf_genomics.models.phylogpn.reverse_complement import from_pairs, to_symmetric
 from hf_genomics.models.phylogpn.symmetric_functions import (
     NormGeluConv,
     pieces,
@@ -235,3 +236,13 @@ def test_a_wrapped_norm_is_called():
 def test_the_layers_use_the_function_in_eager_mode():
     y = norm_gelu_conv(*layers(), *features(1, 5, 4))
     assert type(y[0].grad_fn).__name__ == "NormGeluConvBackward"
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_group_norm_is_torchs_of_one_group(masked):
+    x = 0.1 * torch.randn(2, 5, 6, dtype=torch.float64)
+    norm = SymmetricNorm(6, eps=0.5, tied=False, over_positions=True).double()
+    mask = torch.ones(2, 5) if masked else None
+    found = from_pairs(norm(*to_symmetric(x).chunk(2, -1), mask))
+    expected = nn.functional.group_norm(x.transpose(1, 2), 1, eps=0.5).transpose(1, 2)
+    torch.testing.assert_close(found, expected)

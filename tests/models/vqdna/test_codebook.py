@@ -475,3 +475,32 @@ def test_another_library_agrees(rotation):
         torch.testing.assert_close(gradient, expected, rtol=1e-4, atol=1e-5)
         torch.testing.assert_close(ours.embed, inner.embed[0], rtol=1e-4, atol=1e-5)
         torch.testing.assert_close(ours.ema_count, inner.cluster_size[0], rtol=1e-5, atol=1e-6)
+
+
+def test_kmeans_of_a_sample_counts_as_all_vectors():
+    codebook = plain(2, kmeans_init=True).train()
+    codebook(clusters(2, 640).requires_grad_())  # of 1,280 vectors k-means sees 128
+    torch.testing.assert_close(codebook.ema_count.sum(), torch.tensor((0.99 + 1) * 12.8))
+
+
+def test_a_centre_without_vectors_counts_as_one():
+    codebook = plain(8, kmeans_init=True).train()
+    codebook(normal(3, 6).requires_grad_())
+    assert (codebook.ema_count < 0.0199).sum() == 5  # one of the first step's, and none since
+    torch.testing.assert_close(codebook.ema_count.min(), torch.tensor(0.99 * 0.01))
+
+
+def test_copies_are_moved_apart_and_the_vectors_stay():
+    vectors = normal(3, 6)
+    centres, _ = kmeans(vectors, 8, 0, torch.Generator().manual_seed(3), "euclidean")
+    assert ((centres[:, None] == vectors).all(2).sum(0) == 1).all()
+
+
+def test_each_step_draws_anew_what_it_revives_by():
+    codebook, vectors, revived = plain(2, revival_threshold=0.5).train(), normal(500, 6), []
+    for _ in range(3):
+        codebook.embed[1] = 100.0
+        codebook.ema_count[1] = 0.0
+        codebook(vectors.clone().requires_grad_())
+        revived.append(codebook.embed[1].clone())
+    assert len(torch.stack(revived).unique(dim=0)) == 3

@@ -281,3 +281,16 @@ def test_base_sizes_are_those_of_the_paper():
         p.numel() for name, p in model.named_parameters() if "quantizer_model" not in name
     )
     assert round(transformer / 1e6, 1) == 85.4  # 85.05 M of layers and the projection, 0.3 M
+
+
+def test_bases_that_the_mask_hides_are_in_no_target():
+    model, ids = tiny_model(), random_ids(40)
+    labels, hidden, mask = torch.full_like(ids, -100), ids.clone(), mask_of(40)
+    labels[:, 20:24] = ids[:, 20:24]
+    hidden[:, 20:24] = MASK
+    mask[:, 26:] = 0
+    other = hidden.clone()
+    other[:, 26:] = 3 - other[:, 26:]
+    with torch.no_grad():
+        losses = [model(one, mask, labels=labels).code_losses for one in (hidden, other)]
+    torch.testing.assert_close(*losses)

@@ -314,3 +314,9 @@ def test_the_mask_of_the_codes_follows_the_mask_of_the_input(ratio):
 
 def test_no_codes_are_no_letters():
     assert tiny_quantizer().detokenize(torch.zeros(2, 2, 0, dtype=torch.long)) == ["", ""]
+
+
+def test_the_last_convolution_reads_the_codes_of_the_next_chunk():
+    model = tiny_quantizer(downsample_ratio=4, kernel_size=1)  # its blocks read a code alone
+    codes = model.tokenize(random_ids(800))
+    assert model.detokenize(codes, chunk_size=1) == model.detokenize(codes)
