@@ -91,6 +91,22 @@ def test_cells_worked_by_hand(tmp_path):
     assert cells == ["60.0 ± 14.1", "60.0", "2", "10", "3"]
 
 
+def test_the_table_of_the_papers_recipe_has_its_runs_and_no_others(tmp_path):
+    run = {"model": "S", "recipe": "paper", "config": "tf/2", "seed": 1}
+    run |= {"num_parameters": 1200, "train_seconds": 10, "test_matthews_correlation": 0.5}
+    other = run | {"config": "tf/0", "train_seconds": 20, "test_matthews_correlation": 0.7}
+    results = tmp_path / "docs" / "results"
+    (results / "paper_recipe").mkdir(parents=True)
+    by_both = [run, run | {"recipe": "modern", "test_matthews_correlation": 0.9}]
+    (results / "gue.json").write_text(json.dumps({"runs": by_both}))
+    (results / "paper_recipe" / "tf.json").write_text(json.dumps({"runs": [other]}))
+    head, row = report_gue.paper_recipe(tmp_path)
+    of = dict(zip(head, row, strict=True))
+    assert (of["model"], of["parameters"], of["seeds"]) == ("HCNN-S", "1,200", "1")
+    assert (of["tf/2"], of["tf/0"], of["tf/3"], of["mean"]) == ("50.0", "70.0", "-", "-")
+    assert of["training seconds a run"] == "15"
+
+
 @pytest.mark.parametrize(
     ("file", "table", "old", "new"),
     [

@@ -10,6 +10,7 @@ tables of a subject are in a file of their own, `report_*.py`, which lists them 
 
 from __future__ import annotations
 
+import argparse
 import re
 import sys
 from pathlib import Path
@@ -61,6 +62,9 @@ def rendered(page: str, root: Path) -> str:
 
 def main(arguments: list[str]) -> int:
     """Writes, or checks; the number of pages that differ from their files."""
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="only say whether a table differs")
+    check = parser.parse_args(arguments).check
     differing = 0
     for name in PAGES:
         path = ROOT / name
@@ -69,14 +73,14 @@ def main(arguments: list[str]) -> int:
         if new == old:
             continue
         differing += 1
-        if "--check" in arguments:
+        if check:
             print(f"{path.name} differs from the measured numbers; write it by: make report")
         else:
             aside = path.with_name(f".{path.name}.partial")
             aside.write_text(new, "utf-8")
             aside.replace(path)
             print(f"{path.name} written")
-    return differing if "--check" in arguments else 0
+    return differing if check else 0
 
 
 if __name__ == "__main__":

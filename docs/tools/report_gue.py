@@ -1,11 +1,12 @@
-"""Table of the networks and recipes on four sets of GUE."""
+"""Tables of the networks of the paper on GUE: by two recipes on four sets, by its own on more."""
 
 from __future__ import annotations
 
 import statistics
 from pathlib import Path
 
-from report_league import spread
+from league_scores import Runs
+from report_league import SETS, files, spread, standings
 from report_tables import Rows, Table, numbers, read
 
 NAMES = {"S": "HCNN-S", "M": "HCNN-M", "Euclidean": "Euclidean twin"}
@@ -33,4 +34,14 @@ def recipes(root: Path) -> Rows:
     return rows
 
 
-TABLES: dict[str, Table] = {"gue_recipes": recipes}
+def paper_recipe(root: Path) -> Rows:
+    """The networks by the recipe of the paper on the ten sets of the league."""
+    of_four_sets = root / "docs" / "results" / "gue.json"
+    runs = Runs.of([of_four_sets, *files(root, folder="paper_recipe")])
+    runs.rows = [run for run in runs.rows if run["recipe"] == "paper"]
+    for run in runs.rows:
+        run["name"] = NAMES[run["model"]]
+    return standings(runs, SETS)
+
+
+TABLES: dict[str, Table] = {"gue_recipes": recipes, "paper_recipe": paper_recipe}

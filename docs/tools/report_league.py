@@ -25,7 +25,7 @@ SETS = (
     *("tf/0", "tf/2", "tf/3", "tf/4"),
 )
 # Models whose names begin so are shown in this order, others after them.
-SHOWN_FIRST = ("Hyperbolic-M", "Hyperbolic-S", "Euclidean twin", "plain CNN")
+SHOWN_FIRST = ("Hyperbolic-M", "Hyperbolic-S", "HCNN", "Euclidean twin", "plain CNN")
 # What the names of the models of this package begin with, and of those that they are compared with.
 OURS = ("Hyperbolic", "PhyloGPN", "VQDNA")
 PEERS = ("Hyperbolic", "Euclidean twin", "plain CNN")
