@@ -8,6 +8,7 @@ from datasets import ClassLabel, DatasetDict
 
 from hf_genomics.benchmarks.clades import clade_of_each_node, clades_at_depth, deal_by_subtree
 from hf_genomics.benchmarks.conditions import CONDITIONS
+from hf_genomics.benchmarks.conditions import _draw_tips as draw_tips
 from hf_genomics.benchmarks.parameters import Condition, SimulationParameters, without_effect
 from hf_genomics.benchmarks.simulator import simulate, simulate_dataset
 from hf_genomics.benchmarks.trees import balanced_tree, caterpillar_tree, yule_tree
@@ -273,3 +274,22 @@ def test_options_are_said_to_have_no_effect_where_they_have_none(condition, opti
         == rows
     }
     assert same == set(without_effect(parameters))
+
+
+def test_a_motif_may_end_where_its_sequence_ends():
+    dataset = simulate_dataset("motif", **{**SIZES, "length": 14}, motif="GATTACAGATTC")
+    offsets = {sequence.find("GATTACAGATTC") for sequence, label in all_rows(dataset) if label}
+    assert offsets == {0, 1, 2}
+
+
+def test_classes_of_the_same_clades_hold_out_the_same_subtrees():
+    """Else the decoys of a split are of copies that the transposons of another come from."""
+    parameters = make_parameters("transposon", split="subtree")
+    rng = np.random.default_rng(0)
+    tree, root = yule_tree(32, rng), np.zeros(1, dtype=np.int64)
+    labels = np.resize([0, 1], sum(parameters.num_rows))
+    tips = draw_tips(tree, [root, root], labels, parameters, rng)
+    train, validation, test = (set(part.tolist()) for part in np.split(tips, [60, 80]))
+    assert not train & validation
+    assert not train & test
+    assert not validation & test

@@ -341,3 +341,18 @@ def test_ty_elements_of_yeast(real_data_folder, tmp_path, strain, annotated):
     assert removed["train"] > 100  # solo LTRs of a family are alike
     for rows in record["rows"].values():
         assert rows["background"] == rows["repeat"]
+
+
+def test_of_three_chromosomes_each_split_has_one():
+    """Two are nearer to seven percent together, but leave none for validation."""
+    assert split_by_chromosome({"a": 96, "b": 2, "c": 2}) == {
+        "train": ["a"],
+        "validation": ["c"],
+        "test": ["b"],
+    }
+
+
+def test_many_small_scaffolds_leave_one_for_every_split():
+    small = [f"a{number:02d}" for number in range(60)]
+    found = split_by_chromosome(dict.fromkeys(small, 1) | {"z": 2000})
+    assert found == {"train": ["z"], "validation": ["a59"], "test": small[:59]}

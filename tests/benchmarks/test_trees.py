@@ -154,3 +154,12 @@ def test_added_leaves_hang_below_their_parents():
 def test_impossible_trees_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_a_tree_restricted_to_one_side_of_the_root_keeps_the_root():
+    tree = balanced_tree(8)
+    pair = tree.leaves[:2]
+    restricted, leaves = tree.restricted_to(pair)
+    assert restricted.num_nodes == 4  # the root, what joins the pair, the pair
+    assert restricted.branch_lengths[0] == 0
+    np.testing.assert_allclose(restricted.heights[leaves], tree.heights[pair])

@@ -58,3 +58,10 @@ def test_a_sequence_of_two_classes_comes_to_one_side():
     assert {one for one, _ in validation} == set(sequences[:9])
     assert not {one for one, _ in train} & {one for one, _ in validation}
     assert sorted(train + validation) == sorted(rows)
+
+
+@pytest.mark.parametrize(("fraction", "expected"), [(0.2, 2), (0.15, 1), (0.01, 1), (0.45, 4)])
+def test_the_share_of_a_class_is_rounded_to_the_nearest_row(fraction, expected):
+    rows = [(f"ACGT{number}", number % 2) for number in range(16)]
+    labels = [label for _, label in split(rows, fraction)[1]]
+    assert (labels.count(0), labels.count(1)) == (expected, expected)

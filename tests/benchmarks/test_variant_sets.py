@@ -310,3 +310,21 @@ def test_mpra_of_29_experiments(real_data_folder):
     assert len(rows) == 44647
     assert len(set(rows["element"])) == 29
     assert rows["alt"].count("") == 44647 - 39170
+
+
+@pytest.mark.parametrize("short", [(98, 200), (1, 102)], ids=["left", "right"])
+def test_bases_that_a_piece_lacks_on_the_left_count_as_those_on_the_right(tmp_path, short):
+    first, last = short
+    pieces = tmp_path / "pieces.fa"
+    pieces.write_text(
+        f">17:{first}-{last}\n{BASES[first - 1 : last]}\n>17:51-150\n{BASES[50:150]}\n"
+    )
+    rows = load_brca1(tmp_path, pieces, brca1(f"17,100,{snv(100)},FUNC,0,x"), window=11)
+    assert rows[0]["sequence"] == BASES[99 - 5 : 99 + 6]
+
+
+def test_n_where_the_variant_is_agrees_with_every_reference_allele(tmp_path):
+    masked = tmp_path / "masked.fa"
+    masked.write_text(f">17\n{BASES[:99]}N{BASES[100:]}\n")
+    rows = load_brca1(tmp_path, masked, brca1(f"17,100,{snv(100)},FUNC,0,x"))
+    assert rows[0]["sequence"] == BASES[99 - 16 : 99] + "N" + BASES[100 : 99 + 16]

@@ -252,3 +252,13 @@ def test_scan_in_pieces_is_that_of_the_whole(tmp_path, text, monkeypatch):
                 assert found == indexed_genome._scan(path), (place, sign, size)
                 monkeypatch.setattr(indexed_genome, "CHUNK", size)
         path.write_bytes(text.encode())
+
+
+def test_few_pages_are_kept_and_those_read_last(genome, sequences, monkeypatch):
+    """Whole chromosomes would stay in memory."""
+    monkeypatch.setattr(indexed_genome, "PAGE", 10)
+    monkeypatch.setattr(indexed_genome, "PAGES_KEPT", 2)
+    for start in (0, 10, 0, 20):
+        found = genome.states("chr1", start, start + 10)
+        assert np.array_equal(found, encode(sequences["chr1"][start : start + 10]))
+    assert list(genome._pages) == [("chr1", 0), ("chr1", 2)]

@@ -199,3 +199,11 @@ def test_other_compressions_are_named(tmp_path, magic, name):
     (tmp_path / "x").write_bytes(magic + b"rest")
     with pytest.raises(ValueError, match=f"compressed by {name}; use gzip"):
         list(numbered_lines(tmp_path / "x"))
+
+
+def test_a_row_of_another_size_is_given_as_it_is_unless_the_file_ends_in_it(tmp_path):
+    """Tools that cut columns out of blocks leave the sizes as they were."""
+    text = "a\ns hg38.chr1 10 9 + 100 AC-GT\n"
+    (block,) = blocks_of(tmp_path, text)
+    assert block.rows[0][:6] == ("hg38", "chr1", 10, 9, "+", 100)
+    assert "line 2: the row says that it has 9 bases but holds 4" in error_of(tmp_path, text[:-1])

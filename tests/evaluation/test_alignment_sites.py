@@ -96,3 +96,10 @@ def test_regions_get_codon_positions_only_if_they_are_coding():
     assert plain.codon_position.tolist() == [-1] * 6
     coding = AlignmentSites.from_regions([region("a", 0, "ATGGCN")], codons=True)
     assert coding.codon_position.tolist() == [0, 1, 2, 0, 1]
+
+
+def test_sites_of_another_codon_position_are_of_another_kind():
+    coding = AlignmentSites.from_regions([region("a", 0, "A" * 10)], codons=True)
+    kinds, counts = coding[slice(2, 8)].distinct()  # equal in all but the codon position
+    assert sorted(kinds.codon_position.tolist()) == [0, 1, 2]
+    assert counts.tolist() == [2, 2, 2]

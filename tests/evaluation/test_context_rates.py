@@ -149,3 +149,23 @@ def test_a_likelihood_that_is_not_finite_is_an_error():
         site_log_likelihoods(
             torch.zeros(4, 4), sites, lambda rates, states: rates.sum(-1) * float("nan")
         )
+
+
+def test_the_search_for_a_width_gives_up_after_two_without_a_gain(monkeypatch):
+    """One without a gain is no end; what comes after two is not tried."""
+    scores = {0.03: -5.0, 0.06: -6.0, 0.125: -4.0, 0.25: -4.5, 0.5: -4.6, 1.0: -1.0}
+    tried = []
+
+    def fit_width(problem, start=None):
+        tried.append(problem.prior_std)
+        return torch.full_like(problem.prior_mean, problem.prior_std)
+
+    def log_likelihood(log_rates, states):
+        widths = [round(width, 4) for width in log_rates[:, 0].tolist()]
+        return torch.tensor([scores.get(width, -9.0) for width in widths])
+
+    monkeypatch.setattr("hf_genomics.evaluation.context_rates.fit_table", fit_width)
+    sites = sites_of("ACGT")
+    fitted = fit_context_rates([Context(1)], sites, sites, log_likelihood, prior_stds=[*scores])
+    assert fitted["base"].prior_std == 0.125
+    assert tried[1:] == [0.03, 0.06, 0.125, 0.25, 0.5]  # the first is that of the one vector

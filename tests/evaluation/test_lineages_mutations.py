@@ -7,6 +7,7 @@ from hf_genomics.data.fasta import read_fasta
 from hf_genomics.evaluation.codons import STOP_CODONS
 from hf_genomics.evaluation.lineage_anchors import Anchors
 from hf_genomics.evaluation.lineage_markers import Marker, code_change, marker_table
+from hf_genomics.evaluation.lineage_markers import _has_code as has_code
 from hf_genomics.evaluation.lineage_mutations import (
     CONSENSUS_OF,
     SPIKE_START,
@@ -264,3 +265,11 @@ def test_a_variant_without_genomes_has_a_dash(rows):
     none = {"in_lineage": float("nan"), "elsewhere": 0.125}
     (cells,) = mutation_table([rows[0] | {"substituted": none}]).splitlines()[2:]
     assert cells.startswith("| Alpha | N501Y | A23063T | - / 12.5 % |")
+
+
+def test_a_marker_beside_an_unknown_site_is_unknown():
+    codes = np.array([[5, 5, 5], [-1, 5, 5], [5, 5, -1], [5, 5, 4]])[:, None]
+    marker = Marker(2, 0, 5)
+    found = has_code(marker, 0, list(codes), [0, 0, 0, 0])
+    np.testing.assert_array_equal(found, [1, np.nan, np.nan, 0])
+    np.testing.assert_array_equal(has_code(marker, 0, list(codes[:2]), [None, 1]), [np.nan] * 2)

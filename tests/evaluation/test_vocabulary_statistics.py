@@ -178,3 +178,10 @@ def test_an_empty_counter_has_nothing():
 def test_kmers_that_cannot_be_counted_are_refused(k, radius):
     with pytest.raises(ValueError, match=f"k is {k}; give 1 to"):
         LevelStatistics(4, radius, 1, k)
+
+
+def test_an_end_of_a_window_is_an_edge_though_another_window_counts_the_position():
+    rows = level([A, C, G, T], [0, 0, 1, 2], owned=[False, True, True, False])
+    assert [row["count"] for row in rows] == [1, 1, 0]
+    assert [row["edge_count"] for row in rows] == [1, 0, 1]
+    assert [row["only_at_edges"] for row in rows] == [False, False, True]

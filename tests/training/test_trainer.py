@@ -555,3 +555,10 @@ def test_two_processes_evaluate_the_model_that_they_save(tmp_path, decay):
         with torch.no_grad():
             expected = model(found["input_ids"]).logits
         torch.testing.assert_close(logits, expected, rtol=1e-9, atol=1e-9)
+
+
+def test_the_optimizer_has_the_betas_and_the_epsilon_of_the_arguments(tmp_path):
+    trainer = trainer_in(tmp_path, adam_beta1=0.8, adam_beta2=0.95, adam_epsilon=1e-5)
+    trainer.create_optimizer()
+    found = {(group["betas"], group["eps"]) for group in trainer.optimizer.param_groups}
+    assert found == {((0.8, 0.95), 1e-5)}

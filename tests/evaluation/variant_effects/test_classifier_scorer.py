@@ -145,3 +145,16 @@ def test_labels_that_become_one_name_are_refused():
     model.config.id2label = {0: "a b", 1: "a-b", 2: "c"}
     with pytest.raises(ValueError, match="do not differ in their letters"):
         ClassifierScorer(model)
+
+
+def test_one_position_of_two_contigs_has_two_references(genome, sequences):
+    scorer = ClassifierScorer(hyperbolic_cnn(), batch_size=4)
+    alleles = []
+    for name in ("chr1", "chr2"):
+        base = sequences[name][100]
+        alleles += parse_alleles(name, 101, base, "TGCA"["ACGT".index(base)])
+    together = confirm(alleles, genome, context=scorer.context)[0]
+    apart = [confirm([one], genome, context=scorer.context)[0] for one in alleles]
+    assert len(together) == 2
+    expected = np.concatenate([scorer(one, genome) for one in apart])
+    np.testing.assert_allclose(scorer(together, genome), expected, **EXACT)

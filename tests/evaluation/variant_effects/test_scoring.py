@@ -251,3 +251,18 @@ def test_deletions_of_the_mpra_are_marked(real_data_folder, fasta, tmp_path):
     assert len(frame) > 10_000
     assert found["status"][deletions].isin(["indel"]).all()
     assert found["status"][~deletions].isin(["ok", "ref_is_n"]).all()
+
+
+def test_one_value_that_is_not_finite_leaves_no_score_of_its_row(fasta, snvs):
+    class HalfOverflowing(Constant):
+        columns = {"state": "a state", "other": "another"}
+
+        def __call__(self, substitutions, genome):
+            return np.stack([np.full(len(substitutions), 2.0), 1 / (substitutions.row != 1)], 1)
+
+    frame = pd.DataFrame(snvs(3), columns=["chrom", "pos", "ref", "alt"])
+    with np.errstate(divide="ignore"):
+        found = score_variants(HalfOverflowing(), fasta, frame)
+    assert found["status"].tolist() == ["ok", "not_finite", "ok"]
+    for name in ("state", "other"):
+        assert found[name].notna().tolist() == [True, False, True]

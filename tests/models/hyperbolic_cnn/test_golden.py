@@ -232,3 +232,17 @@ def test_every_gradient_is_that_of_finite_differences(k, head, training):
             assert parameter.grad is not None
             found = (parameter.grad * direction).sum().item()
             assert found == pytest.approx(expected, rel=2e-6, abs=2e-9), name
+
+
+def test_conversion_tells_the_kernel_size_from_the_weights():
+    state = Golden("single").part("state.")
+    whole = convert_state_dict(state, num_labels=2, max_length=40)
+    for key, weight in state.items():
+        if "linearized_kernel.weight.weight" in key:  # without the first and the last tap
+            taps = weight[:, 1:].unflatten(1, (-1, 9))[:, :, 1:8].flatten(1)
+            state[key] = torch.cat([weight[:, :1], taps], 1)
+    model = convert_state_dict(state, num_labels=2, max_length=40)
+    assert model.config.kernel_size == 7
+    for found, expected in zip(model.model.blocks, whole.model.blocks, strict=True):
+        for ours, theirs in zip(found.layers, expected.layers, strict=True):
+            assert torch.equal(ours.conv.space.weight, theirs.conv.space.weight[:, :, 1:8])

@@ -168,3 +168,30 @@ def test_without_mask_padding_padded_positions_leave_the_origin():
     states = model(random_ids(12, 5), output_hidden_states=True).hidden_states
     assert not states[0][1, 5:, 1:].any()
     assert states[1][1, 5:, 1:].any()
+
+
+@pytest.mark.parametrize("strands", [None, "average"])
+@pytest.mark.parametrize("geometry", ["lorentz", "euclidean"])
+def test_without_mask_padding_the_features_are_those_of_the_given_positions(geometry, strands):
+    """The flatten head fills up to `max_length`; nobody asked for features of what it fills in."""
+    model = tiny_model(geometry=geometry, mask_padding=False, reverse_complement=strands).eval()
+    ids = random_ids(12, 9)
+    wide = torch.nn.functional.pad(ids, (0, 8), value=PAD)
+    given, all_ = (model.model(x, output_hidden_states=True) for x in (ids, wide))
+    for found, expected in zip(given.hidden_states, all_.hidden_states, strict=True):
+        assert found.shape[:2] == (2, 12)
+        assert_close(found, expected[:, :12])
+    assert given.last_hidden_state.shape[:2] == (2, 12)
+
+
+@pytest.mark.parametrize("geometry", ["lorentz", "euclidean"])
+def test_without_mask_padding_the_pooled_positions_are_still_those_of_the_sequence(geometry):
+    options = {"head": "centroid", "embedding_dim": None, "mask_padding": False}
+    model = tiny_model(geometry=geometry, **options).eval()
+    output = model.model(random_ids(12, 5))
+    total = output.last_hidden_state[1, :5].sum(0)
+    expected = total / 5
+    if geometry == "lorentz":
+        norm = (total[0].square() - total[1:].square().sum()).sqrt()
+        expected = model.curvatures()[0].sqrt() * total / norm
+    assert_close(output.pooler_output[1], expected)

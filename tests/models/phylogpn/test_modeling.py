@@ -748,3 +748,12 @@ def test_averaged_strands_count_their_own_positions(padding):
     batch = model(ids, attention_mask=(ids != PAD).long()).logits
     alone = model(ids[1:, :23]).logits[0]
     torch.testing.assert_close(batch[1, : len(alone)], alone, **EXACT)
+
+
+def test_the_window_of_phylogpn_x_may_be_that_of_an_embedding(monkeypatch):
+    monkeypatch.setattr("hf_genomics.models.phylogpn.modeling_phylogpn.POOLED_FIELD", 17)
+    model, ids = tiny_model().eval(), random_ids(40)
+    embeddings, seed = model.get_embeddings(ids), torch.Generator().manual_seed(42)
+    mixing = torch.empty(12, 12, dtype=torch.float32).normal_(generator=seed).double()
+    found = model.get_embeddings(ids, pooling="phylogpn_x")
+    torch.testing.assert_close(found, embeddings + embeddings @ mixing.T, **EXACT)

@@ -294,3 +294,47 @@ def test_bases_that_the_mask_hides_are_in_no_target():
     with torch.no_grad():
         losses = [model(one, mask, labels=labels).code_losses for one in (hidden, other)]
     torch.testing.assert_close(*losses)
+
+
+@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+def test_attention_is_dropped_in_training_alone(attention):
+    model = tiny_model(VQDNAModel, attention_probs_dropout_prob=0.5, hidden_dropout_prob=0.0)
+    plain = tiny_model(VQDNAModel)
+    plain.load_state_dict(model.state_dict())
+    for one in (model, plain):
+        one.set_attn_implementation(attention)
+    ids = random_ids(30)
+    mask = torch.ones_like(ids)
+    expected = features(plain, ids, mask)
+    torch.testing.assert_close(features(model, ids, mask), expected)
+    assert (features(model.train(), ids, mask) - expected).abs().max() > 1e-3
+
+
+def test_the_wavelengths_of_positions_are_those_of_the_configuration():
+    model = tiny_model(VQDNAModel)
+    other = tiny_model(VQDNAModel, rope_theta=100.0)
+    other.load_state_dict(model.state_dict())
+    ids = random_ids(30)
+    found, expected = (features(one, ids, torch.ones_like(ids)) for one in (other, model))
+    assert (found - expected).abs().max() > 1e-3
+
+
+def test_each_position_without_a_nucleotide_adds_its_share_to_a_code():
+    model = tiny_model(VQDNAModel, quantizer={"downsample_ratio": 4}).double()
+    embeddings, ids = model.embeddings, torch.tensor([[[0, N, 2, MASK], [1, 2, 3, N]]])
+    vectors = torch.randn(1, 2, model.config.quantizer_config.hidden_size, dtype=torch.float64)
+    others = embeddings.tokens.weight[[N, MASK]]
+    shares = torch.stack([others.sum(0), others[0]]) / 4
+    expected = embeddings.norm(embeddings.projection(vectors) + shares)
+    found = embeddings(vectors, ids, ids < 4, torch.ones_like(ids, dtype=torch.bool))
+    torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("given", ["sdpa", {"": "sdpa"}, {"quantizer_config": "sdpa"}])
+def test_another_attention_is_never_that_of_the_quantizer(given):
+    model = tiny_model()
+    model.set_attn_implementation("eager")
+    model.set_attn_implementation(given)
+    assert model.config._attn_implementation == ("sdpa" if "" in given else "eager")
+    assert model.quantizer_model.config._attn_implementation == "eager"
+    assert model.config.quantizer_config._attn_implementation == "eager"

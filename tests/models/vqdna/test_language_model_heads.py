@@ -11,6 +11,7 @@ from hf_genomics import (
     VQDNAForSequenceClassification,
     VQDNAForTokenClassification,
 )
+from hf_genomics.models.vqdna.nucleotide_heads import mean_over
 from tests.models.int8 import with_int8_weights
 from tests.models.vqdna.tiny_language_model import mask_of, masked_batch, messy_ids, tiny_model
 from tests.models.vqdna.tiny_quantizer import MASK, N, random_ids
@@ -208,3 +209,22 @@ def test_linear_layers_may_be_quantized():
     expected = model(ids).logits
     quantized = with_int8_weights(model)
     torch.testing.assert_close(quantized(ids).logits, expected, rtol=0.05, atol=0.05)
+
+
+def test_a_code_that_reads_one_nucleotide_is_in_the_pool():
+    quantizer = {"downsample_ratio": 2}
+    model = tiny_model(VQDNAForSequenceClassification, quantizer=quantizer).double()
+    ids = random_ids(30)
+    ids[0, 10:13] = N  # all of code 5 and half of code 6
+    with torch.no_grad():
+        features = model.model(ids).last_hidden_state
+        pooled = torch.cat([features[:, :5], features[:, 6:]], 1).mean(1)
+        torch.testing.assert_close(model(ids).logits, model.classifier(pooled))
+
+
+def test_the_pool_counts_positions_that_bfloat16_cannot():
+    x = torch.zeros(1, 300, 1, dtype=torch.bfloat16)
+    x[:, :256] = 1
+    found = mean_over(x, torch.arange(300)[None] < 259)  # bfloat16 has 258 and 260
+    assert found.dtype == torch.bfloat16
+    assert found.item() == torch.tensor(256 / 259).bfloat16().item()

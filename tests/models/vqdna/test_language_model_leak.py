@@ -166,3 +166,12 @@ def test_a_masked_code_is_read_as_a_mask_token():
         model(ids.masked_fill(hidden, MASK))
     handle.remove()
     torch.testing.assert_close(captured[0][hidden], captured[1][hidden])
+
+
+def test_in_code_mode_a_nucleotide_that_was_left_in_place_is_read():
+    """As Transformers' collator does with a tenth of what it asks for."""
+    model, ids = tiny_model(mask_mode="code"), random_ids(40)
+    labels = torch.full_like(ids, -100)
+    labels[:, 10:14] = ids[:, 10:14]
+    with torch.no_grad():
+        torch.testing.assert_close(model(ids, labels=labels).logits, model(ids).logits)

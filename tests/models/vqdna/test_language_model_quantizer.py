@@ -8,6 +8,7 @@ import torch
 from hf_genomics import (
     VQDNAForMaskedLM,
     VQDNAForSequenceClassification,
+    VQDNAForTokenClassification,
     VQDNAModel,
     VQDNAQuantizerModel,
 )
@@ -178,3 +179,24 @@ def test_the_quantizer_can_be_taken_out_and_saved_alone(tmp_path):
     model.quantizer_model.save_pretrained(tmp_path)
     alone = VQDNAQuantizerModel.from_pretrained(tmp_path)
     assert torch.equal(alone.tokenize(ids), model.tokenize(ids))
+
+
+@pytest.mark.parametrize("cls", [VQDNAForSequenceClassification, VQDNAForTokenClassification])
+def test_classifiers_on_an_unfrozen_quantizer_add_its_commitment_loss(cls):
+    model, ids = tiny_model(cls, num_labels=3), random_ids(40)
+    labels = ids % 3 if cls is VQDNAForTokenClassification else torch.tensor([1])
+    frozen = model(ids, labels=labels).loss
+    model.unfreeze_quantizer()
+    loss = model.model(ids).quantizer_loss
+    assert loss > 0
+    torch.testing.assert_close(model(ids, labels=labels).loss, frozen + loss)
+
+
+def test_frozen_codebooks_stay_frozen_in_a_quantizer_that_is_set_free(tmp_path):
+    model = tiny_model(quantizer={"codebook_frozen": True, "codebook_dim": 4})
+    model.unfreeze_quantizer()
+    model.save_pretrained(tmp_path)
+    for one in (model, VQDNAForMaskedLM.from_pretrained(tmp_path)):
+        parts = one.quantizer_model
+        assert all(p.requires_grad for p in parts.encoder.parameters())
+        assert [p.requires_grad for p in parts.quantizer.parameters()] == [False] * 8
