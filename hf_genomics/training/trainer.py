@@ -104,7 +104,8 @@ class GenomicsTrainer(CompletePushTrainer):
         given = self.lr_scheduler is not None
         scheduler = super().create_scheduler(num_training_steps, optimizer)
         keeps_schedule = self.args.lr_scheduler_type == self.recipe.lr_scheduler_type
-        if given or not self.recipe.milestones or not keeps_schedule:
+        milestones = self.recipe.milestones + self.recipe.point_milestones
+        if given or not milestones or not keeps_schedule:
             return scheduler
         if not isinstance(scheduler, LambdaLR):
             raise ValueError(

@@ -562,3 +562,13 @@ def test_the_optimizer_has_the_betas_and_the_epsilon_of_the_arguments(tmp_path):
     trainer.create_optimizer()
     found = {(group["betas"], group["eps"]) for group in trainer.optimizer.param_groups}
     assert found == {((0.8, 0.95), 1e-5)}
+
+
+def test_milestones_of_points_alone_are_kept(tmp_path):
+    trainer = trainer_in(tmp_path, recipe=dataclasses.replace(PAPER, milestones=()))
+    trainer.create_optimizer_and_scheduler(10)
+    for _ in range(9):
+        trainer.optimizer.step()
+        trainer.lr_scheduler.step()
+    assert rates(trainer)["weights"] == pytest.approx(1e-5)
+    assert rates(trainer)["points"] == pytest.approx(2e-3)

@@ -12,7 +12,11 @@ from hf_genomics.data.genome_windows import WindowCollator
 from hf_genomics.training import vqdna_arguments, vqdna_language_arguments
 from hf_genomics.training.phylogpn_arguments import parse_phylogpn_arguments
 from hf_genomics.training.phylogpn_trainer import PhyloGPNTrainer
-from hf_genomics.training.trainer_options import is_better_when_greater, plain_name
+from hf_genomics.training.trainer_options import (
+    is_better_when_greater,
+    plain_name,
+    require_batch,
+)
 from hf_genomics.training.vqdna_arguments import parse_quantizer_arguments
 from hf_genomics.training.vqdna_language_arguments import parse_language_model_arguments
 from hf_genomics.training.vqdna_language_trainer import VQDNALanguageModelTrainer, measures
@@ -180,3 +184,11 @@ def test_options_that_end_badly_are_refused_before_anything_runs(parse, options,
 @each_script
 def test_epochs_do_not_count_beside_steps(parse):
     assert training_of(parse, "--num_train_epochs", "0", "--max_steps", "3").max_steps == 3
+
+
+def test_rows_that_fill_one_batch_are_enough(tmp_path):
+    options = {"dataloader_drop_last": True, "per_device_train_batch_size": 8, "do_train": True}
+    training = TrainingArguments(str(tmp_path), report_to="none", use_cpu=True, **options)
+    require_batch(training, 8)
+    with pytest.raises(ValueError, match="7 training rows, fewer rows than a batch of 8"):
+        require_batch(training, 7)
