@@ -4,6 +4,7 @@ import copy
 import functools
 import json
 import pickle
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -281,9 +282,27 @@ def test_an_encoding_can_be_rebuilt_from_its_items() -> None:
         lambda t: t("ACG", truncation=True, max_length=0),
     ],
 )
-def test_what_the_table_does_not_cover_is_as_tokenizers(call) -> None:
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_what_the_table_does_not_cover_is_as_tokenizers(call, side) -> None:
+    tokenizer().truncation_side = generic_tokenizer().truncation_side = side
     ours, theirs = call(tokenizer()), call(generic_tokenizer())
     assert ours == theirs if isinstance(theirs, list) else dict(ours) == dict(theirs)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda t: t("ACGT", truncation="only_second", max_length=3),
+        lambda t: t("ACGT", truncation=True, max_length=-1),
+        lambda t: t("ACGT", padding="max_length", max_length=-1),
+        lambda t: t.decode(np.array([-1, 0])),
+    ],
+)
+def test_what_tokenizers_refuses_is_refused(call) -> None:
+    with pytest.raises(Exception) as theirs:  # noqa: PT011  (the library raises no narrower class)
+        call(generic_tokenizer())
+    with pytest.raises(type(theirs.value), match=re.escape(str(theirs.value))):
+        call(tokenizer())
 
 
 def test_words_are_checked_too() -> None:
@@ -605,6 +624,15 @@ def test_added_tokens_are_read_as_tokenizers_reads_them(token, tmp_path) -> None
             assert_same_encoding(one(text, padding=True, return_tensors="np"), expected)
             decoded = one.batch_decode(expected["input_ids"], skip_special_tokens=True)
             assert decoded == theirs.batch_decode(expected["input_ids"], skip_special_tokens=True)
+
+
+def test_a_mask_that_is_looked_for_in_normalized_text_is_not_looked_up(tmp_path) -> None:
+    normalized = DNATokenizer(on_invalid="n")
+    normalized.add_tokens([AddedToken("[MASK]", normalized=True, special=True)])
+    normalized.save_pretrained(tmp_path)
+    generic = AutoTokenizer.from_pretrained(tmp_path)
+    for text in ("A[MASK]C", "a[mask]c", "A[NANN]C"):
+        assert_same_encoding(normalized(text), generic(text))
 
 
 def test_an_added_token_is_no_invalid_character() -> None:
