@@ -156,7 +156,7 @@ def is_hub_id(name: str, run: Run) -> bool:
 
     `runs/lm` may be gone from a folder `runs` that is still there.
     """
-    if not HUB_ID.fullmatch(name) or name.startswith("path/to/"):
+    if not HUB_ID.fullmatch(name):
         return False
     return not (local_path(name, run) or local_path(name.partition("/")[0], run))
 

@@ -16,7 +16,7 @@ from hf_genomics.hub.checks import card_problems, leaks, stray_files
 from hf_genomics.hub.errors import PublishingError
 from hf_genomics.hub.export import export_model, file_list, template_of
 from hf_genomics.hub.runs import data_facts, read_run, shorten_paths
-from hf_genomics.hub.scores import summarize, wilson
+from hf_genomics.hub.scores import primary_metric, summarize, wilson
 from hf_genomics.hub.templates import fill
 from tests.hub.training_runs import (
     RESULTS,
@@ -112,6 +112,7 @@ def test_metadata_are_read_by_the_hub_client(exported):
     assert name == "tata"
     assert found["test", "matthews_correlation"] == RESULTS["test_matthews_correlation"]
     assert ("test", "auroc") not in found
+    assert ("test", "loss") not in found
 
 
 def test_leaderboard_entry_is_the_test_score_of_the_published_weights(exported):
@@ -120,6 +121,7 @@ def test_leaderboard_entry_is_the_test_score_of_the_published_weights(exported):
     assert entry["dataset"] == {"id": "tester/promoters", "task_id": "tata"}
     assert entry["value"] == RESULTS["test_matthews_correlation"]
     assert entry["source"]["url"].endswith("tester/tata/blob/main/all_results.json")
+    assert "Matthews correlation, test split, seed 1," in entry["notes"]
 
 
 def test_example_is_the_first_snippet_of_the_card(exported):
@@ -235,6 +237,17 @@ def test_data_in_a_folder_are_not_taken_for_the_hub(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path / "elsewhere")
     facts = data_facts(read_run(run))
     assert (facts.origin, facts.hub_id) == ("made up", None)
+
+
+def test_what_the_run_says_of_its_data_goes_before_what_their_folder_says(tmp_path):
+    data = tmp_path / "motif"
+    data.mkdir()
+    (data / "README.md").write_text("---\npretty_name: Motif\nlicense: mit\n---\n")
+    (data / "provenance.json").write_text(json.dumps({"origin": "made up"}))
+    run = run_of(tmp_path / "run", dataset_name=str(data))
+    (run / "card.yaml").write_text("data: {license: cc0-1.0}")
+    facts = data_facts(read_run(run))
+    assert (facts.name, facts.license, facts.origin) == ("Motif", "cc0-1.0", "made up")
 
 
 def test_data_of_the_hub_are_linked(tmp_path):
@@ -427,6 +440,7 @@ def test_a_run_with_other_options_is_no_repetition(published, other, difference)
         ),
         ("", "--run_name b --report_to tensorboard --push_to_hub --hub_token '<HIDDEN>'"),
         ("--learning_rate 1e-3 --bf16", "--bf16 True --learning-rate=0.001"),
+        ("--bf16", "--bf16 true"),
         ("--window 5", ""),  # the record of the arguments has it with its default
         ("--seed 1", None),
         ("--seed 1", "python f.py --config_overrides 'a"),
@@ -616,3 +630,12 @@ def test_interval_over_seeds():
     score = summarize(runs, ["a", "b", "c"])["scores"]["test_loss"]
     assert (score["value"], score["mean"], score["standard_deviation"]) == (1.0, 2.0, 1.0)
     assert score["interval"] == pytest.approx([2 - 2.484, 2 + 2.484], abs=1e-3)
+
+
+def test_a_score_that_is_not_defined_on_test_stands_for_no_model():
+    run = {
+        **{"seed": 1, "test_matthews_correlation": None, "validation_matthews_correlation": 0.5},
+        **{"test_accuracy": 0.75, "validation_accuracy": None},
+    }
+    assert primary_metric(summarize([run], ["a"])) == "accuracy"
+    assert primary_metric(summarize([{"seed": 1, "validation_accuracy": 1.0}], ["a"])) is None
