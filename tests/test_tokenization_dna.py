@@ -52,10 +52,12 @@ def generic_tokenizer(on_invalid: str = "error") -> PreTrainedTokenizerFast:
 
 
 @pytest.fixture(autouse=True)
-def _long_sequences_may_warn_again() -> Iterator[None]:
+def _shared_tokenizers_stay_as_they_were_made() -> Iterator[None]:
     yield
     for on_invalid in ("error", "n"):
-        tokenizer(on_invalid).deprecation_warnings.clear()
+        tokenizer(on_invalid).deprecation_warnings.clear()  # long sequences may warn again
+        tokenizer(on_invalid).truncation_side = "right"
+        generic_tokenizer(on_invalid).truncation_side = "right"
 
 
 def assert_same_encoding(ours: BatchEncoding, theirs: BatchEncoding) -> None:
