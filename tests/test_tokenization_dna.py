@@ -674,3 +674,21 @@ def test_truncation_and_padding_strategies_as_enumerations() -> None:
         max_length=3,
     )
     assert encoded["input_ids"] == [[0, 1, 2], [0, 5, 5]]
+
+
+def test_a_prefix_of_saved_files_is_that_of_both(tmp_path) -> None:
+    DNATokenizer().save_pretrained(tmp_path, filename_prefix="dna")
+    names = {file.name for file in tmp_path.iterdir()}
+    assert names == {"dna-tokenizer.json", "dna-tokenizer_config.json"}
+
+
+def test_tokens_of_the_user_are_saved_under_the_name_that_transformers_4_knows(tmp_path) -> None:
+    DNATokenizer(extra_special_tokens=["[BOS]"]).save_pretrained(tmp_path)
+    config = json.loads((tmp_path / "tokenizer_config.json").read_text())
+    assert config["additional_special_tokens"] == ["[BOS]"]
+    assert "extra_special_tokens" not in config
+
+
+def test_bytes_of_a_mask_are_split_where_a_call_splits_it() -> None:
+    split = DNATokenizer(on_invalid="n", split_special_tokens=True)
+    assert split.ids_from_bytes(b"A[MASK]C").tolist() == split("A[MASK]C")["input_ids"]

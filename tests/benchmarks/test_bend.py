@@ -8,8 +8,10 @@ import pytest
 from datasets import load_dataset
 
 from hf_genomics import load_benchmark
+from hf_genomics.benchmarks.bend import SPEC
 from hf_genomics.benchmarks.building import build_dataset
 from hf_genomics.benchmarks.specs import BuildOptions
+from hf_genomics.data.sequence import reverse_complement
 
 BASES = "".join(random.Random(4).choices("ACGT", k=300))
 HEADER = "chromosome\tstart\tend\tsplit\tlabel\n"
@@ -73,3 +75,29 @@ def test_table_without_labels_is_refused(tmp_path, genome):
     source = write(tmp_path, "chromosome\tstart\tend\tsplit\nchr1\t0\t9\ttrain\n")
     with pytest.raises(ValueError, match="has no column 'label'; its first line is 'chromosome"):
         load_benchmark("bend", None, source, genomes={"": genome})
+
+
+def test_place_of_each_row_stands_beside_it(tmp_path, genome):
+    rows = load_benchmark("bend", "cpg_methylation", write(tmp_path), genomes={"": genome})
+    assert rows["train"]["chrom"] == ["chr1", "chr1"]
+    assert (rows["train"]["start"], rows["train"]["end"]) == ([0, 60], [10, 70])
+
+
+def test_rows_of_the_minus_strand_are_turned_round(tmp_path, genome):
+    text = "chromosome\tstart\tend\tsplit\tlabel\tstrand\n" + "".join(
+        f"chr1\t20\t30\ttrain\t3\t{strand}\n" for strand in "+-."
+    )
+    rows = load_benchmark("bend", None, write(tmp_path, text), genomes={"": genome})["train"]
+    piece = BASES[20:30]
+    assert rows["sequence"] == [piece, reverse_complement(piece), piece]
+    write(tmp_path / "odd", text.replace("\t-\n", "\t*\n"))
+    with pytest.raises(ValueError, match=r"row 2: the strand is '\*'"):
+        load_benchmark("bend", None, tmp_path / "odd" / "data", genomes={"": genome})
+
+
+def test_tasks_have_the_labels_of_the_published_ones():
+    assert {task.name: len(task.label_names) for task in SPEC.tasks} == {
+        "chromatin_accessibility": 125,
+        "histone_modification": 18,
+        "cpg_methylation": 7,
+    }

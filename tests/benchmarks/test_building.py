@@ -3,6 +3,7 @@
 import hashlib
 import http.server
 import json
+import tarfile
 import threading
 from functools import partial
 from pathlib import Path
@@ -215,3 +216,12 @@ def test_url_that_gives_no_archive_is_said_to(served, name, text, message):
         (folder / name).write_text(text)
     with pytest.raises(ValueError, match=message):
         load_benchmark("gue", "tf_0", f"{address}/{name}")
+
+
+def test_archive_that_leads_out_of_its_folder_is_refused(tmp_path):
+    (tmp_path / "train.csv").write_text(ROWS)
+    with tarfile.open(tmp_path / "GUE.tar", "w") as archive:
+        archive.add(tmp_path / "train.csv", "GUE/tf/0/train.csv")
+        archive.add(tmp_path / "train.csv", "../../outside.csv")
+    with pytest.raises(ValueError, match=r"GUE\.tar cannot be unpacked: .*outside the destination"):
+        load_benchmark("gue", "tf_0", tmp_path / "GUE.tar")

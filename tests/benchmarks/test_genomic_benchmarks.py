@@ -286,3 +286,27 @@ def test_tables_at_hand_are_read(real_data_folder, config, splits, labels):
     assert {split: len(part) for split, part in rows.items()} == splits
     first = next(iter(rows.values()))["label"]
     assert [first.count(label) for label in (0, 1)] == labels
+
+
+@pytest.mark.parametrize(
+    ("config", "assemblies"),
+    [
+        ("demo_coding_vs_intergenomic_seqs", "GRCh38 and cDNA of GRCh38"),
+        ("demo_human_or_worm", "GRCh38 and WBcel235"),
+        ("drosophila_enhancers_stark", "BDGP6"),
+        ("dummy_mouse_enhancers_ensembl", "GRCm38"),
+        ("human_ensembl_regulatory", "GRCh38"),
+    ],
+)
+def test_the_assembly_of_each_set_is_told(config, assemblies):
+    assert SPEC.task(config).note == f"published as coordinates of {assemblies}"
+
+
+def test_a_validation_split_of_the_source_is_kept(tmp_path):
+    (tmp_path / NAME).mkdir()
+    for number, split in enumerate(("train", "valid", "test")):
+        lines = [f"{random_bases(12, 40 * number + row)},{row % 2}\n" for row in range(30)]
+        (tmp_path / NAME / f"{split}.csv").write_text("sequence,label\n" + "".join(lines))
+    rows = load(tmp_path)
+    assert rows["validation"]["sequence"] == [random_bases(12, 40 + row) for row in range(30)]
+    assert len(rows["train"]) == 30

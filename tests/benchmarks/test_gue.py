@@ -5,6 +5,8 @@ import json
 import zipfile
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from datasets import load_dataset
 
@@ -220,3 +222,37 @@ def test_every_set_at_hand_has_the_rows_and_duplicates_of_its_manifest(real_data
         assert sum(record["rows"][split].values()) == int(line["rows"])
         if line["rows_also_in_train"]:
             assert record["duplicates"][split]["in_train"] == int(line["rows_also_in_train"])
+
+
+@pytest.mark.parametrize(
+    ("config", "bases", "metric"),
+    [
+        ("emp_H3", 500, "matthews_correlation"),
+        ("prom_300_notata", 300, "matthews_correlation"),
+        ("prom_core_notata", 70, "matthews_correlation"),
+        ("tf_0", 101, "matthews_correlation"),
+        ("mouse_0", 101, "matthews_correlation"),
+        ("splice_reconstructed", 400, "matthews_correlation"),
+        ("virus_covid", 1000, "f1"),
+    ],
+)
+def test_lengths_and_metrics_are_those_of_the_paper(config, bases, metric):
+    task = SPEC.task(config)
+    assert (task.lengths, task.metric) == ((bases, bases), metric)
+
+
+def test_parquet_of_a_split_may_be_in_several_files(tmp_path):
+    folder = tmp_path / "GUE" / "tf" / "0"
+    folder.mkdir(parents=True)
+    for number, sequence in enumerate(("ACGT", "CCCC", "GGGG")):
+        table = pa.table({"sequence": [sequence], "label": [number % 2]})
+        pq.write_table(table, folder / f"train-0000{number}-of-00003.parquet")
+    rows = load_benchmark("gue", "tf_0", tmp_path / "GUE")["train"]
+    assert (rows["sequence"], rows["label"]) == (["ACGT", "CCCC", "GGGG"], [0, 1, 0])
+
+
+def test_every_letter_of_iupac_is_kept(tmp_path):
+    text = "sequence,label\nACGTRYSWKMBDHVN,1\nacgtryswkmbdhvn,0\n"
+    write_split_files(tmp_path / "GUE" / "tf" / "0", train=text)
+    rows = load_benchmark("gue", "tf_0", tmp_path / "GUE")["train"]
+    assert rows["sequence"] == ["ACGTRYSWKMBDHVN"] * 2

@@ -123,3 +123,45 @@ def test_sample_holds_all_18_tasks(real_data_folder, tmp_path):
         for labels in record["rows"].values()
     )
     assert rows == 1500
+
+
+def test_a_validation_split_of_the_source_is_kept(tmp_path):
+    (tmp_path / "enhancers").mkdir()
+    for split, base in (("train", "A"), ("validation", "C"), ("test", "G")):
+        lines = [f"{base * (row + 1)},{row % 2}\n" for row in range(20)]
+        (tmp_path / "enhancers" / f"{split}.csv").write_text("sequence,label\n" + "".join(lines))
+    rows = load(tmp_path)
+    assert rows["validation"]["sequence"] == ["C" * (row + 1) for row in range(20)]
+    assert len(rows["train"]) == 20
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+def test_a_mixed_table_alone_is_of_the_split_it_is_named_by(tmp_path, split):
+    (tmp_path / f"{split}.csv").write_text(MIXED)
+    rows = load(tmp_path / f"{split}.csv", "H3K27ac")
+    assert sum(map(len, rows.values())) == 20
+    assert split in rows
+    assert ("test" in rows) == (split == "test")
+
+
+def test_names_are_those_of_the_rows_of_the_task(tmp_path):
+    (tmp_path / "test.csv").write_text(
+        "sequence,name,label,task\nAAAA,one,0,enhancers\nCCCC,two,1,H3K27ac\nGGGG,,0,H3K27ac\n"
+    )
+    rows = load(tmp_path / "test.csv", "H3K27ac")["test"]
+    assert (rows["sequence"], rows["name"]) == (["CCCC", "GGGG"], ["two", ""])
+
+
+def test_the_label_of_a_record_stands_behind_the_last_bar(tmp_path):
+    (tmp_path / "enhancers").mkdir()
+    (tmp_path / "enhancers" / "test.fna").write_text(">chr1:1|A|1\nACGT\n>chr1:2|0\nCCGT\n")
+    rows = load(tmp_path)["test"]
+    assert (rows["name"], rows["label"]) == (["chr1:1|A", "chr1:2"], [1, 0])
+
+
+@pytest.mark.parametrize(
+    ("config", "bases"),
+    [("promoter_tata", 300), ("enhancers", 400), ("splice_sites_donors", 600), ("H3K27ac", 1000)],
+)
+def test_sequences_of_a_task_have_one_length(config, bases):
+    assert SPEC.task(config).lengths == (bases, bases)

@@ -293,3 +293,27 @@ def test_classes_of_the_same_clades_hold_out_the_same_subtrees():
     assert not train & validation
     assert not train & test
     assert not validation & test
+
+
+def test_subtrees_are_dealt_in_the_wanted_shares():
+    tree = balanced_tree(64)
+    dealt = deal_by_subtree(tree, np.array([0]), (60, 30, 10), np.random.default_rng(0))
+    assert [len(tips) for tips in dealt] == [36, 20, 8]  # 9, 5 and 2 of 16 subtrees
+
+
+@pytest.mark.parametrize(
+    ("condition", "split", "rule"),
+    [
+        ("clade", "random", "random: every split holds individuals of the same tips"),
+        ("clade", "subtree", "by subtree: validation and test hold whole subtrees"),
+        ("motif", "random", "random: rows are independent"),
+    ],
+)
+def test_the_split_rule_is_that_of_the_rows(condition, split, rule):
+    assert simulate(make_parameters(condition, split=split)).facts.split_rule.startswith(rule)
+
+
+@pytest.mark.parametrize(("given", "used"), [(None, 40), (11, 11)])
+def test_the_length_of_a_transposon_is_written_down(given, used):
+    parameters = make_parameters("transposon", element_length=given)
+    assert simulate(parameters).facts.parameters["element_length"] == used

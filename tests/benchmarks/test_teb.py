@@ -11,8 +11,8 @@ from hf_genomics import load_benchmark
 from hf_genomics.benchmarks.building import build_dataset
 from hf_genomics.benchmarks.chromosome_split import split_by_chromosome
 from hf_genomics.benchmarks.minimizers import minimizers, near_duplicates
-from hf_genomics.benchmarks.repeat_annotation import read_annotation
-from hf_genomics.benchmarks.repeat_pairs import merge_overlapping
+from hf_genomics.benchmarks.repeat_annotation import Repeat, read_annotation
+from hf_genomics.benchmarks.repeat_pairs import merge_overlapping, pairs_of_contig
 from hf_genomics.benchmarks.specs import BuildOptions
 from hf_genomics.benchmarks.teb import SPEC
 from hf_genomics.data.fasta import read_fasta
@@ -356,3 +356,61 @@ def test_many_small_scaffolds_leave_one_for_every_split():
     small = [f"a{number:02d}" for number in range(60)]
     found = split_by_chromosome(dict.fromkeys(small, 1) | {"z": 2000})
     assert found == {"train": ["z"], "validation": ["a59"], "test": small[:59]}
+
+
+def pairs_of(sequence: str, *repeats: tuple[int, int], max_length: int = 1000):
+    """Pairs of a contig with these repeats, and what was left out and why."""
+    counts: Counter[str] = Counter()
+    rows = [Repeat("chr1", start, end, "+", "LTR", True, "line 1") for start, end in repeats]
+    rng = np.random.default_rng(0)
+    found = pairs_of_contig("chr1", sequence, rows, max_length=max_length, rng=rng, counts=counts)
+    return found, counts
+
+
+def test_repeats_of_20_bases_and_of_the_longest_length_are_kept():
+    repeats = [(0, 19), (100, 120), (200, 300), (400, 501)]
+    found, counts = pairs_of(random_bases(5000, 1), *repeats, max_length=100)
+    assert [(one.start, one.end) for one, _ in found] == [(100, 120), (200, 300)]
+    assert (counts["shorter_than_20_bases"], counts["longer_than_max_length"]) == (1, 1)
+
+
+def test_repeats_may_hold_a_tenth_of_n():
+    bases = random_bases(5000, 1)
+    for unknown, kept in ((10, 1), (11, 0)):
+        found, counts = pairs_of("N" * unknown + bases[unknown:], (0, 100))
+        assert (len(found), counts["more_than_10_percent_n"]) == (kept, 1 - kept)
+
+
+def test_backgrounds_may_hold_a_tenth_of_n():
+    for rest, kept in (("GATCNATCG" + "ATCGATCGATC", 1), ("GATCN" * 4, 0)):
+        found, counts = pairs_of("GATC" * 25 + rest * 50, (0, 100))
+        assert (len(found), counts["no_matching_background"]) == (kept, 1 - kept)
+
+
+def test_gc_content_is_that_of_the_known_bases():
+    found, _ = pairs_of("N" * 10 + "GC" * 500, (0, 100))
+    assert len(found) == 1
+
+
+def test_of_three_overlapping_repeats_the_longest_gives_the_strand():
+    rows = [
+        Repeat("chr1", start, end, strand, "LTR", True, "line 1")
+        for start, end, strand in ((0, 50, "+"), (40, 140, "-"), (130, 190, "+"))
+    ]
+    assert [(row.start, row.end, row.strand) for row in merge_overlapping(rows)] == [(0, 190, "-")]
+
+
+def test_nearest_to_seven_percent_is_seven():
+    assert split_by_chromosome({"a": 50, "b": 7, "c": 8, "d": 35}) == {
+        "train": ["a", "d"],
+        "validation": ["c"],
+        "test": ["b"],
+    }
+
+
+def test_three_chromosomes_together_may_be_nearest():
+    assert split_by_chromosome({"a": 40, "b": 39, "c": 3, "d": 2, "e": 2, "f": 14}) == {
+        "train": ["a", "b"],
+        "validation": ["f"],
+        "test": ["c", "d", "e"],
+    }

@@ -1,6 +1,7 @@
 """Variants with labels and the reference around them: BRCA1, MPRA, ClinVar, TraitGym."""
 
 import gzip
+import math
 import random
 from pathlib import Path
 
@@ -328,3 +329,172 @@ def test_n_where_the_variant_is_agrees_with_every_reference_allele(tmp_path):
     masked.write_text(f">17\n{BASES[:99]}N{BASES[100:]}\n")
     rows = load_brca1(tmp_path, masked, brca1(f"17,100,{snv(100)},FUNC,0,x"))
     assert rows[0]["sequence"] == BASES[99 - 16 : 99] + "N" + BASES[100 : 99 + 16]
+
+
+def test_score_and_consequence_stand_beside_each_variant(tmp_path, genome):
+    rows = load_brca1(tmp_path, genome)
+    assert rows["score"] == [-0.1, -2.5, -1]
+    assert rows["consequence"] == ["Missense", "Nonsense", "Synonymous"]
+
+
+def test_the_table_of_the_assay_is_found_among_others(tmp_path, genome):
+    folder = tmp_path / "tables"
+    folder.mkdir()
+    (folder / "a_primers.csv").write_text("primer,sequence\nF,ACGT\n")
+    (folder / "sge.csv").write_text(GOOD_BRCA1)
+    rows = load_benchmark("brca1_sge", None, folder, genomes={"": genome}, window=32)["test"]
+    assert rows[:] == load_brca1(tmp_path, genome)[:]
+    (folder / "z_sge.csv").write_text(GOOD_BRCA1)
+    with pytest.raises(ValueError, match=r"is to hold one table .* .*sge.csv, .*z_sge.csv"):
+        load_benchmark("brca1_sge", None, folder, genomes={"": genome})
+
+
+def test_alleles_may_be_written_in_lower_case(tmp_path, genome):
+    rows = load_brca1(tmp_path, genome, GOOD_BRCA1.replace(snv(100), snv(100).lower()))
+    assert (rows[0]["ref"], rows[0]["alt"]) == (BASES[99], OTHER[BASES[99]])
+
+
+def test_a_piece_that_begins_behind_the_variant_is_passed_over(tmp_path):
+    assert BASES[119] != BASES[19]  # what an index from the end of that piece would give
+    pieces = tmp_path / "pieces.fa"
+    pieces.write_text(f">17:51-150\n{BASES[50:150]}\n>17:1-60\n{BASES[:60]}\n")
+    rows = load_brca1(tmp_path, pieces, brca1(f"17,20,{snv(20)},FUNC,0,x"), window=11)
+    assert rows[0]["sequence"] == BASES[19 - 5 : 19 + 6]
+
+
+def deletion(pos: int, ref: str) -> str:
+    """A row of an assay in which all of `ref` is deleted."""
+    return f"TERT,17,{pos},{pos - 51},{ref},,20,0.25,"
+
+
+def test_all_bases_of_a_reference_allele_are_compared(tmp_path, genome):
+    ref = BASES[99:102]
+    assert load_mpra(tmp_path, genome, deletion(100, ref))["ref"] == [ref]
+    other = ref[:2] + OTHER[ref[2]]
+    with pytest.raises(ValueError, match=f"allele of 17:100 is {other}, but .* has {ref} there"):
+        load_mpra(tmp_path, genome, deletion(100, other))
+
+
+@pytest.mark.parametrize("masked", [99, 100, 101])
+def test_n_within_a_reference_allele_agrees_with_it(tmp_path, masked):
+    fasta = tmp_path / "masked.fa"
+    fasta.write_text(f">17\n{BASES[:masked]}N{BASES[masked + 1 :]}\n")
+    assert len(load_mpra(tmp_path, fasta, deletion(100, BASES[99:102]))) == 1
+
+
+def test_p_values_that_the_source_lacks_are_nan(tmp_path, genome):
+    row = f"TERT,17,100,49,{snv(100)},50,-0.5,"
+    rows = load_mpra(tmp_path, genome, f"{row}0.01", deletion(101, BASES[100]))
+    assert rows["p_value"][0] == 0.01
+    assert math.isnan(rows["p_value"][1])
+
+
+def test_elements_that_have_no_row_may_be_in_the_fasta(tmp_path):
+    fasta = tmp_path / "elements.fa"
+    fasta.write_text(f">SORT1\n{BASES[200:]}\n>TERT\n{BASES[50:250]}\n")
+    rows = load_mpra(tmp_path, fasta, f"TERT,17,100,49,{snv(100)},50,-0.5,")
+    assert rows[0]["sequence"] == BASES[99 - 8 : 99 + 8]
+
+
+def test_a_variant_may_be_measured_in_several_experiments(tmp_path, genome):
+    row = f"17,100,49,{snv(100)},50"
+    rows = load_mpra(tmp_path, genome, f"TERT-GBM,{row},-0.5,", f"TERT-HEK,{row},0.25,")
+    assert rows["element"] == ["TERT-GBM", "TERT-HEK"]
+    assert rows["label"] == [-0.5, 0.25]
+
+
+def built(name: str, tmp_path: Path, genome: Path, source: Path) -> dict:
+    """What the provenance file says of the one configuration."""
+    options = BuildOptions(genomes={"": genome}, window=16)
+    record = build_dataset(name, source, tmp_path / "built", options=options)
+    return record["configurations"][name]
+
+
+def test_rows_that_are_left_out_of_an_assay_are_counted(tmp_path, genome):
+    rows = [
+        f"TERT,17,100,49,{snv(100)},50,-0.5,",
+        f"TERT,17,101,50,N,{OTHER[BASES[100]]},50,-0.5,",
+        f"TERT,17,102,51,{snv(102)},9,-0.5,",
+        f"TERT,17,103,52,{snv(103)},1,-0.5,",
+    ]
+    (tmp_path / "mpra.csv").write_text(MPRA + "\n".join(rows) + "\n")
+    record = built("mpra_satmut", tmp_path, genome, tmp_path / "mpra.csv")
+    assert record["rows"] == {"test": {"all": 1}}
+    assert record["counts"] == {"fewer_barcodes": 2, "reference_allele_n": 1}
+
+
+@pytest.mark.parametrize(
+    ("significance", "label"),
+    [
+        ("Benign", 0),
+        ("Likely_benign", 0),
+        ("Benign/Likely_benign", 0),
+        ("Pathogenic", 1),
+        ("Likely_pathogenic", 1),
+        ("Pathogenic/Likely_pathogenic", 1),
+    ],
+)
+def test_words_of_clinvar_for_benign_and_pathogenic(tmp_path, genome, significance, label):
+    assert load_clinvar(tmp_path, genome, VCF + record(50, significance))["label"] == [label]
+
+
+@pytest.mark.parametrize(
+    ("status", "kept"),
+    [
+        ("criteria_provided,_multiple_submitters,_no_conflicts", True),
+        ("reviewed_by_expert_panel", True),
+        ("practice_guideline", True),
+        ("no_assertion_provided", False),
+        ("no_assertion_criteria_provided", False),
+        ("no_classification_provided", False),
+        ("no_classifications_from_unflagged_records", False),
+        ("no_interpretation_for_the_single_variant", False),
+        ("", False),
+    ],
+)
+def test_records_without_a_review_star_are_left_out(tmp_path, genome, status, kept):
+    text = VCF + record(50, "Benign") + record(60, "Pathogenic", status)
+    assert load_clinvar(tmp_path, genome, text)["pos"] == [50, 60][: 1 + kept]
+
+
+def test_clinvar_is_of_chromosomes_1_to_22_x_and_y(tmp_path):
+    names = [*map(str, range(1, 23)), "X", "Y", "MT", "NW_003315947.1"]
+    fasta = tmp_path / "genome.fa"
+    fasta.write_text("".join(f">{name}\n{BASES}\n" for name in names))
+    text = VCF + "".join(record(50, "Benign").replace("17\t", f"{name}\t", 1) for name in names)
+    assert load_clinvar(tmp_path, fasta, text)["chrom"] == names[:-2]
+
+
+def test_identifier_and_review_status_of_clinvar_stand_beside_each_variant(tmp_path, genome):
+    row = load_clinvar(tmp_path, genome, VCF + record(50, "Benign"))[0]
+    assert row["id"] == "id50"
+    assert row["review_status"] == "criteria_provided,_single_submitter"
+
+
+@pytest.mark.parametrize("assembly", ["GRCh37", "GRCh38"])
+def test_records_of_clinvar_that_are_left_out_are_counted(tmp_path, genome, assembly):
+    text = VCF.replace("GRCh38", f"{assembly}.p13") + "".join(
+        [
+            record(50, "Benign"),
+            *(record(pos, "Uncertain_significance") for pos in (60, 61, 62)),
+            *(record(pos, "Benign", "no_assertion_provided") for pos in (70, 71)),
+            record(80, "Benign").replace(f"\t{BASES[79]}\t", f"\t{BASES[79]}A\t"),
+        ]
+    )
+    (tmp_path / "clinvar.vcf").write_text(text)
+    record_of_build = built("clinvar", tmp_path, genome, tmp_path / "clinvar.vcf")
+    assert record_of_build["counts"] == {
+        "no_review_star": 2,
+        "no_single_nucleotide_variant": 1,
+        "other_significance": 3,
+    }
+    assert f"the VCF file names the assembly {assembly}" in record_of_build["notes"]
+
+
+def test_consequences_of_traitgym_stand_beside_each_variant(tmp_path, genome):
+    table = {**TRAITS, "consequence": ["intron_variant", None]}
+    pq.write_table(pa.table(table), tmp_path / "traits.parquet")
+    rows = load_benchmark(
+        "traitgym", "complex_traits", tmp_path / "traits.parquet", genomes={"": genome}
+    )["test"]
+    assert rows["consequence"] == ["intron_variant", ""]

@@ -10,7 +10,7 @@ from datasets import DatasetDict, load_dataset
 from hf_genomics.benchmarks import writing
 from hf_genomics.benchmarks.parameters import Condition, SimulationParameters
 from hf_genomics.benchmarks.simulator import Simulation, simulate
-from hf_genomics.benchmarks.writing import write_dataset
+from hf_genomics.benchmarks.writing import write_dataset, written_aside
 
 
 @pytest.fixture(scope="module")
@@ -135,3 +135,11 @@ def test_failed_write_leaves_no_half_data_set(simulation, tmp_path, monkeypatch,
         write(simulation, folder, overwrite=overwrite)
     assert contents(tmp_path) == before
     assert folder.exists() == overwrite
+
+
+def test_old_data_set_is_put_back_where_the_new_one_cannot_take_its_place(simulation, tmp_path):
+    folder = write(simulation, tmp_path / "data")
+    before = contents(tmp_path)
+    with pytest.raises(OSError, match="No such file"), written_aside(folder, overwrite=True) as new:
+        new.rmdir()
+    assert contents(tmp_path) == before

@@ -1,6 +1,7 @@
 """A benchmark of `hf-genomics build-dataset` goes to the Hub, and is read there by strangers."""
 
 import pytest
+from huggingface_hub import HfApi
 from typer.testing import CliRunner
 
 import upload
@@ -42,3 +43,26 @@ def test_benchmark_is_built_pushed_and_read_as_a_copy(hub, run_in, tmp_path):
     assert 'load_dataset("tester/gue", "prom_core_tata")' in card
     assert "nothing to send" in CliRunner().invoke(upload.app, command).output
     run_in(tmp_path, READ, hub.environment)
+
+
+COPY = b"""---
+configs:
+- config_name: tf_0
+  data_files:
+  - split: train
+    path: train.csv
+---
+"""
+READ_COPY = """
+from hf_genomics import load_benchmark
+
+rows = load_benchmark("gue", "tf_0", "tester/copy")["train"]
+assert rows["sequence"] == ["NA", "ACGT"], rows["sequence"]
+"""
+
+
+def test_a_sequence_na_of_a_copy_in_csv_is_no_missing_value(hub, run_in, tmp_path):
+    HfApi().create_repo("tester/copy", repo_type="dataset")
+    files = {"README.md": COPY, "train.csv": b"sequence,label\nNA,1\nACGT,0\n"}
+    hub.repositories["datasets/tester/copy"].commit(files, "by hand")
+    run_in(tmp_path, READ_COPY, hub.environment)
