@@ -24,6 +24,15 @@ LARGE = (".safetensors", ".bin", ".parquet")  # sent by LFS, as the Hub asks for
 
 
 @dataclass
+class Proposal:
+    """A pull request."""
+
+    title: str
+    author: str = USER
+    status: str = "open"
+
+
+@dataclass
 class Repository:
     """The commits of one repository, oldest first: identity and the files by path."""
 
@@ -31,7 +40,7 @@ class Repository:
     private: bool = False
     messages: list[str] = field(default_factory=list)
     branches: dict[str, str] = field(default_factory=dict)  # name to commit
-    proposals: list[str] = field(default_factory=list)  # titles; number n is branch refs/pr/n
+    proposals: list[Proposal] = field(default_factory=list)  # number n is branch refs/pr/n
 
     @property
     def files(self) -> dict[str, bytes]:
@@ -336,20 +345,21 @@ class HubRequest(BaseHTTPRequestHandler):
         self.reply({})
 
     def discussions(self, body: bytes, name: str) -> None:
-        """Pull requests; all are open and of the one user."""
-        titles = self.repository(name).proposals
+        """Pull requests; the open ones only where these are asked for."""
+        only_open = "status=open" in self.path
         kind, _, repo_id = name.partition("/")
         found = [
             {
-                "title": title,
+                "title": proposal.title,
                 "num": number,
-                "author": {"name": USER},
+                "author": {"name": proposal.author},
                 "createdAt": "2026-01-01T00:00:00.000Z",
-                "status": "open",
+                "status": proposal.status,
                 "repo": {"name": repo_id, "type": kind.removesuffix("s")},
                 "isPullRequest": True,
             }
-            for number, title in enumerate(titles, start=1)
+            for number, proposal in enumerate(self.repository(name).proposals, start=1)
+            if proposal.status == "open" or not only_open
         ]
         self.reply({"discussions": found, "count": len(found), "start": 0})
 
@@ -378,7 +388,7 @@ class HubRequest(BaseHTTPRequestHandler):
                     raise Refusal(400, f"unknown operation {other}")
         answer, address = {}, f"{self.hub.url}/{name.removeprefix('models/')}"
         if "create_pr=1" in self.path:
-            repository.proposals.append(message)
+            repository.proposals.append(Proposal(message))
             revision = f"refs/pr/{len(repository.proposals)}"
             answer["pullRequestUrl"] = f"{address}/discussions/{len(repository.proposals)}"
         sha = repository.commit(files, message, revision)

@@ -11,12 +11,15 @@ from huggingface_hub import ModelCard
 from huggingface_hub.repocard_data import model_index_to_eval_results
 from safetensors.torch import load_file, save_file
 
-from hf_genomics.hub.cards import base_model, example_of
+from hf_genomics import HyperbolicCNNConfig
+from hf_genomics.hub.cards import base_model, data_config, example_of, weights_license
 from hf_genomics.hub.checks import card_problems, leaks, stray_files
 from hf_genomics.hub.errors import PublishingError
 from hf_genomics.hub.export import export_model, file_list, template_of
+from hf_genomics.hub.proof import _loading_problems, probes
 from hf_genomics.hub.runs import data_facts, read_run, shorten_paths
 from hf_genomics.hub.scores import primary_metric, summarize, wilson
+from hf_genomics.hub.scores_table import results_table
 from hf_genomics.hub.templates import fill
 from tests.hub.training_runs import (
     RESULTS,
@@ -107,6 +110,7 @@ def test_metadata_are_read_by_the_hub_client(exported):
         "transformers",
         ["tester/promoters"],
     )
+    assert data.metrics == ["matthews_correlation", "accuracy", "auroc"]
     name, results = model_index_to_eval_results(data.to_dict()["model-index"])
     found = {(one.dataset_split, one.metric_type): one.metric_value for one in results}
     assert name == "tata"
@@ -333,10 +337,12 @@ def test_target_that_is_a_link_is_written_where_it_leads(run, tmp_path, monkeypa
     (tmp_path / "large disk").mkdir()
     link = tmp_path / "target"
     link.symlink_to(tmp_path / "large disk", target_is_directory=True)
-    for _ in range(2):  # and over an earlier export
+    for _ in range(2):  # and over an earlier export, of which nothing stays
         assert "README.md" in export(run, link).files
         assert link.is_symlink()
         assert (tmp_path / "large disk" / "README.md").is_file()
+        assert not (tmp_path / "large disk" / "old.json").exists()
+        (tmp_path / "large disk" / "old.json").write_text("{}")
 
 
 def test_secret_in_the_command(run):
@@ -374,12 +380,13 @@ def test_bad_template(run, tmp_path, change, message):
 
 
 @pytest.mark.slow
-def test_code_that_computes_something_else(run, monkeypatch):
+@pytest.mark.parametrize("factor", [1 + 1e-4, float("nan")])
+def test_code_that_computes_something_else(run, monkeypatch, factor):
     """The folder is loaded, run and compared where the package is not."""
 
     def spoil(folder, *args):
         weights = load_file(folder / "model.safetensors")
-        weights = {name: tensor + 0.1 for name, tensor in weights.items()}
+        weights = {name: tensor * factor for name, tensor in weights.items()}
         save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
 
     monkeypatch.setattr("hf_genomics.hub.export.check_repository", spoil)
@@ -394,6 +401,23 @@ def test_code_that_needs_the_package(run, monkeypatch):
 
     monkeypatch.setattr("hf_genomics.hub.export.check_repository", spoil)
     refused(run, "hf_genomics")
+
+
+def test_a_class_has_to_come_from_the_folder_and_to_find_its_weights():
+    """Another head than the checkpoint's starts anew, what lies under it does not."""
+    report = {"module": "transformers_modules.a", "base": "base", "unexpected_keys": ["old.bias"]}
+    assert _loading_problems(report | {"missing_keys": ["head.bias"]}, same_class=False) == []
+    for missing, same_class in (("head.bias", True), ("base.bias", False)):
+        problems = _loading_problems(report | {"missing_keys": [missing]}, same_class)
+        assert problems[0] == f"missing_keys: {missing}"
+    (problem,) = _loading_problems(report | {"module": "hf_genomics.models"}, same_class=False)
+    assert problem == "ran hf_genomics.models, not the code in the folder"
+
+
+def test_probes_are_two_lengths_that_the_model_can_read():
+    for head, lengths in (("flatten", [20, 18]), ("centroid", [600, 540])):
+        config = HyperbolicCNNConfig(max_length=20, head=head)
+        assert [len(text) for text in probes(config)] == lengths
 
 
 def test_repeats_have_to_be_repeats(run, tmp_path):
@@ -449,6 +473,15 @@ def test_a_run_with_other_options_is_no_repetition(published, other, difference)
 )
 def test_seeds_places_and_spellings_are_no_other_options(published, other):
     assert summary_of(published, other)["seeds"] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    "field", ["model_type", "num_parameters", "model_arguments", "data_arguments", "rows"]
+)
+def test_a_run_with_another_record_is_no_repetition(field):
+    runs = [{"seed": 1, field: {"a": 1}}, {"seed": 2, field: {"a": 2}}]
+    with pytest.raises(PublishingError, match=f"run 2: {field} is {{'a': 2}}"):
+        summarize(runs, ["run 1", "run 2"])
 
 
 PHYLOGPN = REPOSITORY / "model_cards" / "phylogpn.md"
@@ -567,6 +600,11 @@ def test_model_index_that_was_edited(exported, tmp_path):
     [
         ("token = hf_" + "A" * 30, "Hugging Face token"),
         ("AKIA" + "A" * 16, "AWS key"),
+        *(("gh" + kind + "_" + "A1" * 18, "GitHub token") for kind in "pousr"),
+        ("github_pat_" + "A1" * 12, "GitHub token"),
+        ("sk-" + "a" * 24, "API key"),
+        *((name + ' = "' + "a1" * 14 + '"', "secret") for name in ("DB_PASSWORD", "api_key")),
+        ("client_secret: " + "a1" * 14, "secret"),
         ("-----BEGIN RSA " + "PRIVATE KEY-----", "private key"),
         ("https://user:" + "word@example.org/x", "password in a URL"),
         ("saved to /home/someone/runs", "/home/someone/runs"),
@@ -593,10 +631,23 @@ def test_own_token_is_found_whatever_it_looks_like(tmp_path, monkeypatch):
     assert "your own Hugging Face token" in next(leaks(tmp_path))
 
 
-@pytest.mark.parametrize("name", ["a.bin", "a.pkl", ".env", "id_rsa", ".DS_Store", "empty.txt"])
+@pytest.mark.parametrize(
+    "name",
+    ["a.bin", "a.pkl", ".env", "id_rsa", ".DS_Store", "empty.txt", "b/__pycache__/modeling.txt"],
+)
 def test_stray_files(tmp_path, name):
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / name).write_bytes(b"" if name == "empty.txt" else b"x")
     assert name in next(stray_files(tmp_path))
+
+
+def test_a_link_is_not_published(tmp_path):
+    """What it leads to is on this machine alone."""
+    (tmp_path / "elsewhere.md").write_text("x")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "notes.md").symlink_to(tmp_path / "elsewhere.md")
+    (problem,) = stray_files(tmp_path / "folder")
+    assert problem.startswith("notes.md is a link to ")
 
 
 @pytest.mark.parametrize(
@@ -616,6 +667,7 @@ def test_values_of_a_template():
     values = {"config": {"n": 1234567, "none": None}, "loss": 0.123456, "on": True}
     template = "{{config.n}} {{ loss }} {{config.none|no limit}} {{on}}"
     assert fill(template, values) == "1,234,567 0.1235 no limit yes"
+    assert fill("{{n}} {{off}}", {"n": 0, "off": False}) == "0 no"
 
 
 def test_wilson_interval():
@@ -630,6 +682,36 @@ def test_interval_over_seeds():
     score = summarize(runs, ["a", "b", "c"])["scores"]["test_loss"]
     assert (score["value"], score["mean"], score["standard_deviation"]) == (1.0, 2.0, 1.0)
     assert score["interval"] == pytest.approx([2 - 2.484, 2 + 2.484], abs=1e-3)
+
+
+def test_accuracy_of_one_seed_has_the_interval_of_the_rows_of_its_split():
+    rows = {"train": 1000, "validation": 4, "test": 10}
+    run = {"seed": 1, "test_accuracy": 0.8, "validation_accuracy": 0.5, "rows": rows}
+    scores = summarize([run], ["a"])["scores"]
+    assert scores["test_accuracy"]["interval"] == wilson(0.8, 10)
+    assert scores["validation_accuracy"]["interval"] == wilson(0.5, 4)
+
+
+def test_seeds_of_which_one_has_no_score_have_no_mean():
+    runs = [{"seed": seed, "test_auroc": score} for seed, score in enumerate((0.75, None, 0.5))]
+    summary = summarize(runs, ["a", "b", "c"])
+    assert summary["scores"]["test_auroc"] == {"value": 0.75}
+    assert "| AUROC | 0.7500 | not defined | not defined (not defined) |" in results_table(summary)
+
+
+def test_a_mean_over_seeds_is_shown_where_there_are_several():
+    runs = [{"seed": seed, "test_mse": 0.25} for seed in (1, 2)]
+    assert "mean of 2 seeds" in results_table(summarize(runs, ["a", "b"]))
+    assert "mean" not in results_table(summarize(runs[:1], ["a"])).replace("mean squared", "")
+
+
+def test_what_a_run_does_not_say_of_license_and_configuration(run):
+    assert (weights_license(read_run(run)), data_config(read_run(run))) == ("apache-2.0", "tata")
+    for name in (None, ""):
+        change(run / "all_results.json", data_arguments={"dataset_config_name": name})
+        assert data_config(read_run(run)) == "default"
+    (run / "card.yaml").write_text("license: mit")
+    assert weights_license(read_run(run)) == "mit"
 
 
 def test_a_score_that_is_not_defined_on_test_stands_for_no_model():

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from hf_genomics import HyperbolicCNNConfig, HyperbolicCNNForSequenceClassification, PhyloGPNConfig
-from hf_genomics.hub.family_fields import held_out, hyperbolic_cnn, phylogpn
+from hf_genomics.hub.family_fields import classifier, held_out, hyperbolic_cnn, phylogpn
 
 RESIDUAL = {
     **{"block": "residual", "batch_norm": "tangent", "head": "parts", "embedding_dim": None},
@@ -90,13 +90,50 @@ def test_a_held_out_score_that_is_not_defined_is_called_so(tmp_path):
     assert rows[2:] == ["| loss | not defined |", "| accuracy | 0.6875 |"]
 
 
-def test_an_interval_that_is_not_defined_is_called_so(tmp_path):
+def phylogpn_fields_of(folder, **options):
     likelihood = {"value": -2.0, "low": None, "high": None}
     evaluation = {
         "rates": [{"rates": "one vector", "log_likelihood": likelihood, "lead": None}],
         **{"num_blocks": 1, "training": {"train_loss": 1.5}},
     }
-    (tmp_path / "likelihood.json").write_text(json.dumps(evaluation))
-    (tmp_path / "all_results.json").write_text(json.dumps({"train_loss": 1.5}))
-    table = phylogpn(PhyloGPNConfig().to_dict(), tmp_path)["likelihood_table"]
+    (folder / "likelihood.json").write_text(json.dumps(evaluation))
+    (folder / "all_results.json").write_text(json.dumps({"train_loss": 1.5}))
+    return phylogpn(PhyloGPNConfig(**options).to_dict(), folder)
+
+
+@pytest.mark.parametrize(("padding", "length"), [("same", "L"), ("valid", "L - 480")])
+def test_outputs_are_fewer_than_bases_by_both_flanks(padding, length, tmp_path):
+    fields = phylogpn_fields_of(tmp_path, token_padding=padding)
+    assert (fields["flank"], fields["output_length"]) == ("240", length)
+
+
+@pytest.mark.parametrize(
+    ("options", "strands"),
+    [
+        ({}, "equivariant, exactly"),
+        ({"tie_norm_symmetry": False}, "equivariant but for the norms"),
+        ({"tie_norm_symmetry": False, "reverse_complement": "average"}, "equivariant, exactly"),
+    ],
+)
+def test_strands_are_exact_where_the_norms_are_tied_or_both_are_averaged(
+    options, strands, tmp_path
+):
+    assert phylogpn_fields_of(tmp_path, **options)["strands"] == strands
+
+
+@pytest.mark.parametrize(
+    ("given", "lora"),
+    [
+        ({"lora": True, "lora_rank": 4}, "rank 4, merged into the weights"),
+        ({"lora": False, "lora_rank": 8}, "no"),
+        ({}, "no"),
+    ],
+)
+def test_a_classifier_was_trained_whole_or_by_lora(given, lora, tmp_path):
+    (tmp_path / "all_results.json").write_text(json.dumps({"model_arguments": given}))
+    assert classifier(tmp_path) == {"lora": lora}
+
+
+def test_an_interval_that_is_not_defined_is_called_so(tmp_path):
+    table = phylogpn_fields_of(tmp_path)["likelihood_table"]
     assert table.endswith("| one vector | -2.0000 [not defined, not defined] | its own |")

@@ -7,7 +7,7 @@ from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
 from hf_genomics.hub.errors import PublishingError
 from hf_genomics.hub.uploading import LIST, MESSAGE, Destination, seconds_to_wait, upload
-from tests.hub.loopback_hub import Fault
+from tests.hub.loopback_hub import Fault, Proposal
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=<...>' to upload:DeprecationWarning")
 
@@ -75,6 +75,14 @@ def test_only_what_changed_is_sent_and_what_is_gone_is_removed(hub):
     )
     assert on_the_hub(hub) == changed
     assert not [path for _, path in hub.requests if "large-files" in path]
+
+
+def test_large_file_of_the_same_length_is_sent_again(hub):
+    """The Hub knows a large file by the hash of its content."""
+    upload(FILES, TO)
+    changed = {**FILES, "model.safetensors": WEIGHTS[::-1]}
+    assert upload(changed, TO).uploaded == ["model.safetensors"]
+    assert on_the_hub(hub) == changed
 
 
 def test_files_of_others_stay_until_told(hub):
@@ -145,8 +153,22 @@ def test_pull_request_is_opened_once(hub):
     assert on_the_hub(hub) == {}
     assert not upload(FILES, to).uploaded
     assert upload({**FILES, "config.json": b"[]"}, to).uploaded == ["config.json"]
-    assert repository.proposals == [MESSAGE]
+    assert repository.proposals == [Proposal(MESSAGE)]
     assert repository.at("refs/pr/1")[1]["config.json"] == b"[]"
+
+
+@pytest.mark.parametrize(
+    "found", [Proposal(MESSAGE, author="somebody"), Proposal(MESSAGE, status="closed")]
+)
+def test_pull_request_of_somebody_else_or_a_closed_one_is_not_written_to(hub, found):
+    HfApi().create_repo("tester/one")
+    repository = hub.repositories["tester/one"]
+    repository.proposals.append(found)
+    repository.commit({"theirs.txt": b"theirs"}, "theirs", "refs/pr/1")
+    outcome = upload(FILES, Destination("tester/one", create_pr=True))
+    assert outcome.url == f"{hub.url}/tester/one/discussions/2"
+    assert repository.at("refs/pr/1")[1] == {"theirs.txt": b"theirs"}
+    assert repository.at("refs/pr/2")[1].keys() >= FILES.keys()
 
 
 def test_data_set(hub):

@@ -150,6 +150,18 @@ def change_card(folder, old, new):
     card.write_text(text.replace(old, new), encoding="utf-8")
 
 
+def replace_test(folder, **columns):
+    """Another Parquet file in the place of the test split."""
+    Dataset.from_dict(columns).to_parquet(next((folder / "tata").glob("test-*")))
+
+
+def change_provenance(folder, change):
+    file = folder / "provenance.json"
+    written = json.loads(file.read_text())
+    change(written["sha256"])
+    file.write_text(json.dumps(written))
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -171,6 +183,22 @@ def change_card(folder, old, new):
         (
             lambda f: next((f / "tata").glob("train-*")).write_bytes(b""),
             "train-00000-of-00001.parquet is empty",
+        ),
+        (
+            lambda f: replace_test(f, sequence=[], label=[]),
+            "test-00000-of-00001.parquet has no rows",
+        ),
+        (
+            lambda f: replace_test(f, sequence=["ACGT"], label=["promoter"]),
+            "split test: columns .*label: string.* are not those of the other splits",
+        ),
+        (
+            lambda f: change_provenance(f, lambda sums: sums.pop(sorted(sums)[0])),
+            "provenance.json has no checksum of tata/test-00000-of-00001.parquet",
+        ),
+        (
+            lambda f: change_provenance(f, lambda sums: sums.update({"tata/lost.parquet": ""})),
+            "tata/lost.parquet is in provenance.json, but not in the folder",
         ),
         (lambda f: change_card(f, "license: ", "license: [\n"), "head of README.md is not YAML"),
         (lambda f: (f / "README.md").write_bytes(b"---\n\xff"), "README.md is not text in UTF-8"),
@@ -252,10 +280,17 @@ def test_name_that_the_hub_would_refuse(run, data, tmp_path, name):
 
 
 def test_files_of_git_stay_at_home(data):
-    (data / ".git").mkdir()
-    (data / ".git" / "HEAD").write_text("ref: refs/heads/main")
+    for folder in (data, data / "tata"):  # of a submodule too
+        (folder / ".git").mkdir()
+        (folder / ".git" / "HEAD").write_text("ref: refs/heads/main")
     output = succeed("dataset", data, "--repo-id", "tester/data", "--dry-run")
     assert "HEAD" not in output
+
+
+def test_the_hub_keeps_its_own_list_of_large_files(hub, data):
+    (data / ".gitattributes").write_text("*.txt filter=lfs")
+    succeed("dataset", data, "--repo-id", "tester/promoters")
+    assert hub.repositories["datasets/tester/promoters"].files[".gitattributes"] == b""
 
 
 DATA_FILES = """  data_files:
