@@ -15,8 +15,8 @@ from hf_genomics import HyperbolicCNNConfig
 from hf_genomics.hub.cards import base_model, data_config, example_of, weights_license
 from hf_genomics.hub.checks import card_problems, leaks, stray_files
 from hf_genomics.hub.errors import PublishingError
-from hf_genomics.hub.export import export_model, file_list, template_of
-from hf_genomics.hub.proof import _loading_problems, probes
+from hf_genomics.hub.export import export_model, file_list, size_of, template_of
+from hf_genomics.hub.proof import _difference, _loading_problems, probes
 from hf_genomics.hub.runs import data_facts, read_run, shorten_paths
 from hf_genomics.hub.scores import primary_metric, summarize, wilson
 from hf_genomics.hub.scores_table import results_table
@@ -82,6 +82,15 @@ def test_folder_is_complete(exported):
     assert f"in {len(exported.files)} files" in file_list(exported.files)
 
 
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [(999, "999 B"), (1000, "1.0 kB"), (1_500_000, "1.5 MB"), (2_340_000_000, "2.3 GB")],
+)
+def test_sizes_are_those_of_the_hub(size, text):
+    """Thousands of bytes, not 1,024."""
+    assert size_of(size) == text
+
+
 def test_every_auto_class_was_proved(exported):
     assert exported.differences.keys() == {"AutoModel", "AutoModelForSequenceClassification"}
     assert max(exported.differences.values()) <= 1e-6
@@ -110,6 +119,7 @@ def test_metadata_are_read_by_the_hub_client(exported):
         "transformers",
         ["tester/promoters"],
     )
+    assert data.tags == ["biology", "genomics", "dna", "hyperbolic_cnn", "custom_code"]
     assert data.metrics == ["matthews_correlation", "accuracy", "auroc"]
     name, results = model_index_to_eval_results(data.to_dict()["model-index"])
     found = {(one.dataset_split, one.metric_type): one.metric_value for one in results}
@@ -414,6 +424,14 @@ def test_a_class_has_to_come_from_the_folder_and_to_find_its_weights():
     assert problem == "ran hf_genomics.models, not the code in the folder"
 
 
+def test_the_difference_of_outputs_is_over_the_largest_and_of_codes_all_or_none():
+    logits, codes = torch.tensor([[1.0, -4.0]]), torch.tensor([[3, 5]])
+    assert _difference(logits + 0.5, logits) == 0.125
+    assert _difference(codes, codes) == 0
+    assert _difference(codes + torch.tensor([0, 1]), codes) == 1
+    assert _difference(logits[:, :1], logits) == _difference(None, logits) == float("inf")
+
+
 def test_probes_are_two_lengths_that_the_model_can_read():
     for head, lengths in (("flatten", [20, 18]), ("centroid", [600, 540])):
         config = HyperbolicCNNConfig(max_length=20, head=head)
@@ -625,6 +643,17 @@ def test_metadata_of_weights_are_looked_through(tmp_path):
     assert "/home/someone/x" in next(leaks(tmp_path))
 
 
+def test_the_home_folder_is_found_wherever_it_is(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", "/data/me")
+    (tmp_path / "notes.md").write_text("read /data/me/gue", encoding="utf-8")
+    assert list(leaks(tmp_path)) == ["notes.md, line 1: a path of this machine, '/data/me'"]
+
+
+def test_bytes_that_are_no_text_hold_no_secret_by_chance(tmp_path):
+    (tmp_path / "rows.parquet").write_bytes(b"PAR1\0 /home/someone/x")
+    assert list(leaks(tmp_path)) == []
+
+
 def test_own_token_is_found_whatever_it_looks_like(tmp_path, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "odd-one")
     (tmp_path / "notes.md").write_text("use odd-one", encoding="utf-8")
@@ -667,7 +696,7 @@ def test_values_of_a_template():
     values = {"config": {"n": 1234567, "none": None}, "loss": 0.123456, "on": True}
     template = "{{config.n}} {{ loss }} {{config.none|no limit}} {{on}}"
     assert fill(template, values) == "1,234,567 0.1235 no limit yes"
-    assert fill("{{n}} {{off}}", {"n": 0, "off": False}) == "0 no"
+    assert fill("{{n}} {{n|none}} {{off}}", {"n": 0, "off": False}) == "0 0 no"
 
 
 def test_wilson_interval():

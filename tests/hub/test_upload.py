@@ -121,9 +121,12 @@ def test_repository_that_others_filled_is_not_overwritten(hub):
     assert on_the_hub(hub) == FILES
 
 
-def test_unreadable_list_of_an_upload_claims_nothing(hub):
+@pytest.mark.parametrize(
+    "content", [b"[1", b"\xff", b"[1]", b'{"config.json": 1}', b'{"config.json": {"sha": ""}}']
+)
+def test_unreadable_list_of_an_upload_claims_nothing(hub, content):
     upload(FILES, TO)
-    write(LIST, b"[1")
+    write(LIST, content)
     with pytest.raises(PublishingError, match="config.json"):
         upload({**FILES, "config.json": b"[]"}, TO)
     assert upload(FILES, TO).uploaded == []

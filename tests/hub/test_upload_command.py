@@ -193,6 +193,10 @@ def change_provenance(folder, change):
             "split test: columns .*label: string.* are not those of the other splits",
         ),
         (
+            lambda f: replace_test(f, label=[1], sequence=["ACGT"]),
+            "split test: columns .* are not those of the other splits",
+        ),
+        (
             lambda f: change_provenance(f, lambda sums: sums.pop(sorted(sums)[0])),
             "provenance.json has no checksum of tata/test-00000-of-00001.parquet",
         ),
