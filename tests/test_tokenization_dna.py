@@ -364,6 +364,7 @@ def test_each_invalid_character_is_one_n_if_so_asked(sequence, ids) -> None:
         (5, "is 5 of type int"),
         (b"ACGT", r"of type bytes, .*decode\('ascii'\)"),
         (bytearray(b"A"), r"decode\('ascii'\)"),
+        (memoryview(b"A"), "of type memoryview"),
         ({"sequence": "A"}, "of type dict"),
         (object(), r"of type object, .* str\(sequence\)"),
     ],
@@ -374,6 +375,17 @@ def test_what_is_no_string_is_an_error_with_a_remedy(value, message) -> None:
     if value is not None:
         with pytest.raises(ValueError, match=f"the input .*{message}"):
             tokenizer()(value)
+
+
+def test_a_vocabulary_is_written_aside_and_moved_into_place(tmp_path) -> None:
+    """A reader that has the old file open keeps the whole of it."""
+    tokenizer("error").save_pretrained(tmp_path)
+    old = (tmp_path / "tokenizer.json").read_bytes()
+    with open(tmp_path / "tokenizer.json", "rb") as opened:
+        tokenizer("n").save_pretrained(tmp_path)
+        assert opened.read() == old
+    assert (tmp_path / "tokenizer.json").read_bytes() != old
+    assert {file.name for file in tmp_path.iterdir()} == {"tokenizer.json", "tokenizer_config.json"}
 
 
 def test_nothing_at_all_is_an_error() -> None:

@@ -110,6 +110,12 @@ def test_built_folder_is_read_by_datasets_and_by_load_benchmark(gue, tmp_path):
         assert list(plain[split]) == list(streamed[split]) == list(again[split]) == list(rows)
 
 
+def test_folder_that_was_built_of_another_benchmark_is_not_taken_for_this(gue, tmp_path):
+    build_dataset("gue", gue, tmp_path / "built")
+    with pytest.raises(ValueError, match="none of the configurations of nucleotide_transformer"):
+        load_benchmark("nucleotide_transformer", "promoter_all", tmp_path / "built")
+
+
 def test_duplicates_across_splits_are_counted_and_kept(gue, tmp_path):
     built = build_dataset("gue", gue, tmp_path / "built", configs=["prom_core_tata"])
     counts = built["configurations"]["prom_core_tata"]["duplicates"]

@@ -76,6 +76,8 @@ def test_labels_are_read(task, given, label):
         (NUMBER, None),
         (LISTS, "3"),
         (LISTS, [0, 1]),
+        (LISTS, [0, 1, 2]),
+        (LISTS, [0, 1, 0.5]),
         (LISTS, None),
     ],
 )

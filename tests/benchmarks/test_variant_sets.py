@@ -145,7 +145,12 @@ WRONG_VARIANTS = {
     "equal alleles": ("17,90,A,A,FUNC,0,x", "row 2: both alleles are 'A'"),
     "class": ("17,90,A,C,GAIN,0,x", "row 2: the label is 'GAIN'; brca1_sge has the"),
     "score": ("17,90,A,C,LOF,low,x", "row 2: the function score is 'low'"),
+    "infinite score": ("17,90,A,C,LOF,inf,x", "function score is 'inf'; a finite number is needed"),
     "repeated": (f"17,100,{snv(100)},LOF,0,x", "row 2: 17:100 .* stands in .* row 1 too"),
+    "repeated under another name of the contig": (
+        f"chr17,100,{snv(100)},LOF,0,x",
+        "row 2: chr17:100 .* stands in .* row 1 too",
+    ),
 }
 
 
