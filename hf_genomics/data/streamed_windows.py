@@ -51,7 +51,8 @@ def stream_windows(
     tiled from a random start, and each window read from the other strand at random; both follow
     from the seed and the sequence's name, so that a second reading gives the same windows, and so
     does a resumed run, which reads again what it skips. A single data set of several
-    files keeps them as shards, which processes and workers share.
+    Parquet files keeps them as shards, which processes and workers share, if it has a column `name`
+    or `id`: else a row is named by its number, which only a reader of all files knows.
 
     Args:
         sources: FASTA files, or folders or Hub ids of data sets; see `load_genomes`. Names may
@@ -89,9 +90,10 @@ def stream_windows(
     listed = expanded(sources)
     part = Part(sequence_column, split, config_name)
     check_part(listed, part)
+    windows = None
     if len(listed) == 1 and not Path(listed[0]).is_file():
-        windows = _of_data_set(listed[0], part, cut)
-    else:
+        windows = _of_named_rows(listed[0], part, cut)
+    if windows is None:
         windows = IterableDataset.from_generator(
             _in_turn,
             gen_kwargs={
@@ -125,13 +127,17 @@ def _in_turn(sources: tuple[str, ...], part: Part, cut: _Cutter) -> Iterator[dic
                 yield {"sequence": window}
 
 
-def _of_data_set(source: str, part: Part, cut: _Cutter) -> IterableDataset:
-    """The windows of a data set, which keeps its shards."""
+def _of_named_rows(source: str, part: Part, cut: _Cutter) -> IterableDataset | None:
+    """The windows of a data set, which keeps its shards; None where its rows have no names, or
+    are of text, whose columns are not known before they are read."""
     data = rows_of(source, part)
+    columns = data.column_names or []
+    if not {"name", "id"} & set(columns):
+        return None
     named = data.map(
         _Named(source, part.column),
         with_indices=True,
-        remove_columns=data.column_names,
+        remove_columns=columns,
         features=Features({"name": Value("string"), "sequence": Value("large_string")}),
     )
     return named.map(

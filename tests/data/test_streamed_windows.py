@@ -124,6 +124,38 @@ def test_a_data_set_keeps_its_shards(tmp_path):
         next(iter(stream_windows([str(tmp_path / "data")], WINDOW)))
 
 
+@pytest.mark.parametrize("suffix", ["parquet", "csv"])
+@pytest.mark.parametrize("held_out", ["0", "2", "3"])
+def test_rows_without_names_are_held_out_by_their_number_in_all_files(tmp_path, suffix, held_out):
+    """Which has to be the one of `load_genomes`, whatever the order in which files are read."""
+    (tmp_path / "data").mkdir()
+    for shard, pair in enumerate(("AC", "GT")):
+        rows = Dataset.from_dict({"sequence": [base * 40 for base in pair], "other": [1, 2]})
+        path = tmp_path / "data" / f"train-{shard}.{suffix}"
+        rows.to_parquet(path) if suffix == "parquet" else rows.to_csv(path)
+    source = [str(tmp_path / "data")]
+    kept_aside = load_genomes(source, held_out=[held_out], want_held_out=True)
+    assert kept_aside["sequence"] == ["ACGT"[int(held_out)] * 40]
+    windows = stream_windows(source, WINDOW, held_out=[held_out], reverse_complement=0.0)
+    for _ in range(3):
+        found = Counter(row["sequence"][0] for row in windows)
+        assert found.keys() == set("ACGT") - {"ACGT"[int(held_out)]}
+        assert all(1 <= count <= 2 for count in found.values())
+
+
+@pytest.mark.parametrize("name", ["name", "id"])
+def test_a_data_set_of_text_may_have_further_columns(tmp_path, name):
+    rows = {name: ["a", "b"], "length": [40, 60], "sequence": [bases(40, 1), bases(60, 2)]}
+    (tmp_path / "data").mkdir()
+    Dataset.from_dict(rows).to_csv(tmp_path / "data" / "train.csv")
+    windows = read([str(tmp_path / "data")])
+    assert all(any(window in sequence for sequence in rows["sequence"]) for window in windows)
+    assert len(windows) == 2 + 3
+    kept = read([str(tmp_path / "data")], held_out=["a"])
+    assert len(kept) == 3
+    assert all(window in rows["sequence"][1] for window in kept)
+
+
 def test_it_can_be_left_and_gone_on_with(tmp_path):
     windows = stream_windows([fasta(tmp_path / "genome.fa")], WINDOW, buffer_size=1)
     everything = [row["sequence"] for row in windows]
