@@ -23,6 +23,7 @@ from transformers import (
 
 from hf_genomics.data.collators import SequenceClassificationCollator, length_limit
 from hf_genomics.evaluation.devices import usable_device
+from hf_genomics.evaluation.loaded_weights import drawn_at_random, naming_weights
 from hf_genomics.evaluation.metrics import MULTI_LABEL_THRESHOLD, require_finite, sigmoid, softmax
 from hf_genomics.evaluation.predictions import write_predictions
 
@@ -102,11 +103,7 @@ def require_trained(loading: Mapping[str, Any], name: str) -> None:
         loading: What `from_pretrained` gives with `output_loading_info=True`.
         name: Of the model.
     """
-    random = [f"{key} is missing" for key in sorted(loading["missing_keys"])]
-    random += [
-        f"{key} has the shape {tuple(found)} where its configuration needs {tuple(needed)}"
-        for key, found, needed in sorted(loading["mismatched_keys"])
-    ]
+    random = drawn_at_random(loading)
     if random:
         raise ValueError(
             f"{name} has no trained classifier of sequences: {random[0]}, and would be random. "
@@ -204,12 +201,13 @@ class SequenceClassifier:
             AutoConfig.from_pretrained(name_or_path, trust_remote_code=trust_remote_code),
             name_or_path,
         )
-        model, loading = AutoModelForSequenceClassification.from_pretrained(
-            name_or_path,
-            trust_remote_code=trust_remote_code,
-            output_loading_info=True,
-            ignore_mismatched_sizes=True,  # refused below, in one sentence
-        )
+        with naming_weights(name_or_path):
+            model, loading = AutoModelForSequenceClassification.from_pretrained(
+                name_or_path,
+                trust_remote_code=trust_remote_code,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,  # refused below, in one sentence
+            )
         require_trained(loading, name_or_path)
         tokenizer = AutoTokenizer.from_pretrained(name_or_path, trust_remote_code=trust_remote_code)
         set_on_invalid(tokenizer, on_invalid)

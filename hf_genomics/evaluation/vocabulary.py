@@ -19,6 +19,7 @@ from hf_genomics.data.genome_windows import load_genomes
 from hf_genomics.data.progress import bars_shown
 from hf_genomics.evaluation.codebooks import reverse_complement
 from hf_genomics.evaluation.devices import usable_device
+from hf_genomics.evaluation.loaded_weights import naming_weights, require_all_weights
 from hf_genomics.evaluation.vocabulary_files import Vocabulary, check_target, write_vocabulary
 from hf_genomics.evaluation.vocabulary_statistics import LevelStatistics
 from hf_genomics.evaluation.vocabulary_windows import WindowReader, batches
@@ -148,18 +149,29 @@ def load_quantizer(
     """The quantizer that a model is, holds, or is saved as; in float32 where it is loaded.
 
     Raises:
-        ValueError: there is none, or PyTorch cannot use the device.
+        ValueError: there is none, PyTorch cannot use the device, or weights cannot be read, are
+            missing or have another shape than the configuration says.
     """
     loaded: Any = model
+    loading: Any = None
     if isinstance(model, str | Path):
         usable = usable_device(device)  # known before the weights are read
-        loaded = AutoModel.from_pretrained(str(model), dtype=torch.float32).eval().to(usable)
+        with naming_weights(str(model)):
+            loaded, loading = AutoModel.from_pretrained(
+                str(model),
+                dtype=torch.float32,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,  # refused below, in one sentence
+            )
+        loaded = loaded.eval().to(usable)
     quantizer = getattr(loaded, "quantizer_model", loaded)
     if not isinstance(quantizer, VQDNAQuantizerModel):
         raise ValueError(
             f"{model if isinstance(model, str | Path) else type(model).__name__} is a "
             f"{type(loaded).__name__}; give a VQDNAQuantizerModel or a VQDNA model over one."
         )
+    if loading is not None:
+        require_all_weights(loading, str(model))
     return quantizer
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from datasets import load_dataset
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from transformers import logging
 
 from hf_genomics import (
@@ -387,6 +387,16 @@ def test_mistakes_are_named_and_leave_nothing(options, message, tmp_path):
 def test_a_device_that_is_not_there_is_refused_before_the_weights_are_read():
     with pytest.raises(ValueError, match="cannot use the device 'gpu'"):
         load_quantizer("no/such/folder", "gpu")
+
+
+def test_a_quantizer_whose_codebooks_would_be_random_is_refused(tmp_path):
+    quantizer().save_pretrained(tmp_path)
+    weights = load_file(tmp_path / "model.safetensors")
+    kept = {name: weight for name, weight in weights.items() if "codebook" not in name}
+    assert len(kept) < len(weights)
+    save_file(kept, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ValueError, match="codebook.* is missing, and would be random"):
+        load_quantizer(str(tmp_path))
 
 
 def test_another_model_is_refused(tmp_path):

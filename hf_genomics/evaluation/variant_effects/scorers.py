@@ -14,6 +14,7 @@ import torch
 
 from hf_genomics.data.indexed_genome import IndexedGenome
 from hf_genomics.evaluation.devices import usable_device
+from hf_genomics.evaluation.loaded_weights import naming_weights, require_all_weights
 from hf_genomics.evaluation.variant_effects.alleles import Substitutions
 from hf_genomics.evaluation.variant_effects.classifier_scorer import ClassifierScorer
 from hf_genomics.evaluation.variant_effects.log_rate_scorer import LogRateScorer
@@ -106,7 +107,8 @@ def load_model(
     """The model of a folder or of the Hub with the head that its scores need, ready to run.
 
     Raises:
-        ValueError: The dtype is not one of `DTYPES`, or PyTorch cannot use the device.
+        ValueError: The dtype is not one of `DTYPES`, PyTorch cannot use the device, or weights
+            cannot be read, are missing or have another shape than the configuration says.
         OSError: There is no such model.
     """
     from transformers import AutoConfig, AutoModelForMaskedLM, AutoModelForSequenceClassification
@@ -125,5 +127,13 @@ def load_model(
             "sequence classification."
         )
     auto = AutoModelForSequenceClassification if classifier else AutoModelForMaskedLM
-    model = auto.from_pretrained(name_or_path, dtype=DTYPES[dtype], **trust)
+    with naming_weights(name_or_path):
+        model, loading = auto.from_pretrained(
+            name_or_path,
+            dtype=DTYPES[dtype],
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # refused below, in one sentence
+            **trust,
+        )
+    require_all_weights(loading, name_or_path)
     return model.to(where).eval()

@@ -1,9 +1,12 @@
 """Which model is scored how, and which is not."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import BertConfig, BertForMaskedLM
 
 from hf_genomics import (
@@ -93,6 +96,31 @@ def test_folder_is_loaded_with_the_head_it_was_saved_with(model_folder, tmp_path
 def test_folder_without_a_score_is_refused_before_it_is_loaded(tmp_path):
     HyperbolicCNNModel(HyperbolicCNNConfig(**CNN)).save_pretrained(tmp_path)
     with pytest.raises(ValueError, match="No variant score is defined for HyperbolicCNNModel"):
+        load_model(str(tmp_path))
+
+
+def test_a_model_whose_weights_would_be_random_is_refused(model, tmp_path):
+    model.save_pretrained(tmp_path)
+    weights = load_file(tmp_path / "model.safetensors")
+    kept = {name: weight for name, weight in weights.items() if "rate_head" not in name}
+    save_file(kept, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ValueError, match=r"lacks 3 of the weights .*rate_head\.\S+ is missing"):
+        load_model(str(tmp_path))
+
+
+def test_weights_of_another_shape_than_configured_are_refused(model, tmp_path):
+    model.save_pretrained(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {"outer_dim": 10}))
+    with pytest.raises(ValueError, match="has the shape .* where its configuration needs"):
+        load_model(str(tmp_path))
+
+
+def test_weights_that_are_cut_off_are_named(model, tmp_path):
+    model.save_pretrained(tmp_path)
+    weights = tmp_path / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:100])
+    with pytest.raises(ValueError, match=f"The weights of {tmp_path} cannot be read"):
         load_model(str(tmp_path))
 
 
