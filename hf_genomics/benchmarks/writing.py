@@ -14,6 +14,7 @@ from typing import Any
 from datasets import ClassLabel, DatasetDict
 
 from hf_genomics.data.progress import bars_of_datasets
+from hf_genomics.data.rewritten_folders import require_no_other_files
 
 from .labelled_rows import column_list
 
@@ -104,6 +105,7 @@ def check_target(path: Path, *, overwrite: bool) -> None:
             f"{path} holds files but no {PROVENANCE}, so it is not a data set written here; "
             "it is left alone. Give another folder."
         )
+    require_no_other_files(path, PROVENANCE, (CARD, TREE))
 
 
 def _fill(folder: Path, dataset: DatasetDict, facts: DatasetFacts) -> None:

@@ -18,6 +18,7 @@ from datasets import Array2D, Features, Value
 
 from hf_genomics.data.alignment_files import sha256_of
 from hf_genomics.data.alignment_regions import RegionRow
+from hf_genomics.data.rewritten_folders import require_no_other_files
 
 CARD, TREE, METADATA, DATA = "README.md", "phylogeny.nh", "alignment.json", "data"
 
@@ -125,7 +126,7 @@ def written_aside(path: Path, *, overwrite: bool) -> Iterator[Path]:
 
     Raises:
         ValueError: `path` holds files and `overwrite` is off, or files that are no alignment data
-            set.
+            set, or are of none.
     """
     path = path.absolute()
     check_target(path, overwrite=overwrite)
@@ -165,6 +166,7 @@ def check_target(path: Path, *, overwrite: bool) -> None:
             f"{path} holds a data set already; give a new or empty folder, or replace it with "
             "--overwrite (overwrite=True)."
         )
+    require_no_other_files(path, METADATA, (CARD, TREE))
 
 
 def write_description(folder: Path, newick: str, metadata: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -111,13 +112,20 @@ def test_file_in_place_of_a_folder_is_refused(simulation, tmp_path):
 def test_empty_folder_is_used_and_old_data_set_is_replaced_when_told(simulation, tmp_path):
     folder = tmp_path / "data"
     folder.mkdir()
-    write(simulation, folder)
-    (folder / "clade" / "stale.parquet").write_text("old")
+    write_dataset(simulation.dataset, folder, replace(simulation.facts, config_name="old"))
     with pytest.raises(ValueError, match=r"is not empty; .* \(--overwrite\)"):
         write(simulation, folder)
     write(simulation, folder, overwrite=True)
-    assert not (folder / "clade" / "stale.parquet").exists()
+    assert not (folder / "old").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+def test_a_file_that_somebody_put_into_a_data_set_is_not_lost(simulation, tmp_path):
+    folder = write(simulation, tmp_path / "data")
+    (folder / "clade" / "notes.txt").write_text("mine")
+    with pytest.raises(ValueError, match="not written with its provenance.json: clade/notes.txt"):
+        write(simulation, folder, overwrite=True)
+    assert (folder / "clade" / "notes.txt").read_text() == "mine"
 
 
 @pytest.mark.parametrize("overwrite", [False, True])

@@ -288,6 +288,15 @@ def test_data_set_is_read_anew_after_it_was_built_anew(tmp_path):
     assert [row["sequence"] for row in rows_of(tmp_path / "out")] == ["ACGTN", "GGT"]
 
 
+def test_an_input_that_lies_in_the_output_is_not_lost(tmp_path):
+    build(tmp_path, FASTA)
+    file = tmp_path / "out" / "mine.fa"
+    file.write_text(FASTA)
+    with pytest.raises(ValueError, match="not written with its alignment.json: mine.fa"):
+        build_alignment([file], tmp_path / "out", tree=TREE, reference="ref", overwrite=True)
+    assert file.read_text() == FASTA
+
+
 def test_rows_stream(tmp_path):
     rows, _ = build(tmp_path, FASTA)
     streamed = load_dataset(str(tmp_path / "out"), split="train", streaming=True)
