@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +27,20 @@ SplitFiles = dict[str, list[Path]]
 
 
 def configurations_of(folder: Path) -> dict[str, SplitFiles]:
-    """Configuration -> split -> files, as the README declares or as the files are named."""
-    declared = _declared(folder)
-    if declared:
-        return declared
+    """Configuration -> split -> files, as the README declares or as the files are named.
+
+    Raises:
+        ValueError: There is no table of a split, or one stands twice, as text and Parquet or
+            compressed and not.
+    """
+    found = _declared(folder) or _named(folder)
+    for splits in found.values():
+        for files in splits.values():
+            _require_one_copy(files)
+    return found
+
+
+def _named(folder: Path) -> dict[str, SplitFiles]:
     found: dict[str, SplitFiles] = {}
     files = _tables(folder)
     for file in files:
@@ -76,7 +86,29 @@ def _declared(folder: Path) -> dict[str, SplitFiles]:
 def _tables(folder: Path, pattern: str = "**/*") -> list[Path]:
     if pattern.split("/")[-1] == "**":  # all files below to the Hub, all folders to Path.glob
         pattern += "/*"
-    return sorted(p for p in folder.glob(pattern) if p.is_file() and table_suffix(p))
+    return sorted(
+        path
+        for path in folder.glob(pattern)
+        if path.is_file() and table_suffix(path) and not _is_hidden(path.relative_to(folder))
+    )
+
+
+def _is_hidden(path: Path) -> bool:
+    """Whether `datasets` passes a path over: copies of an editor, caches."""
+    return any(part.startswith((".", "__")) for part in path.parts)
+
+
+def _require_one_copy(files: Iterable[Path]) -> None:
+    first: dict[Path, Path] = {}
+    for file in files:
+        name = file.name.removesuffix(".gz")
+        table = file.with_name(name.removesuffix(table_suffix(name)))
+        if table in first:
+            raise ValueError(
+                f"{first[table]} and {file.name} would both be read, and every row of a copy would "
+                "count twice; remove one of them."
+            )
+        first[table] = file
 
 
 def _patterns(data_files: Any) -> list[tuple[str | None, str]]:

@@ -47,7 +47,7 @@ def column_names(path: str | Path) -> list[str]:
     """
     if require_table(path) == ".parquet":
         with naming_file(path):
-            return list(pq.read_schema(path).names)
+            return _once(path, list(pq.read_schema(path).names))
     with naming_file(path), open_text(path) as file:
         return _header(path, csv_rows(path, file, _DELIMITERS[table_suffix(path)]))
 
@@ -59,6 +59,7 @@ def read_batches(path: str | Path, batch_size: int) -> Iterator[Rows]:
         ValueError: As `column_names`, or a CSV row has another number of fields than the header.
     """
     if require_table(path) == ".parquet":
+        column_names(path)  # names that repeat would lose columns below
         with naming_file(path):
             for batch in pq.ParquetFile(path).iter_batches(batch_size):
                 yield batch.to_pydict()
@@ -109,7 +110,8 @@ def table_writer(
 
     Raises:
         ValueError: The suffix is none of `.csv`, `.tsv`, `.txt` (each also with `.gz`), `.parquet`;
-            or rows of a Parquet table do not have the types of the first ones.
+            rows do not have the columns, or in Parquet the types, of the first ones; or none
+            came, and no schema says what columns an empty Parquet table has.
     """
     suffix = require_table(path)
     aside = Path(path).with_name(f".{Path(path).name}.{os.getpid()}.partial")
@@ -142,6 +144,7 @@ def _delimited_writer(aside: Path, path: str | Path) -> Iterator[Callable[[Rows]
             if not header:
                 header.extend(rows)
                 write([header])
+            _require_same_columns(header, rows)
             write(zip(*(rows[name] for name in header), strict=True))
 
         yield append
@@ -152,6 +155,15 @@ def _parquet_writer(aside: Path, schema: pa.Schema | None) -> Iterator[Callable[
     writer: pq.ParquetWriter | None = None
 
     def append(rows: Rows) -> None:
+        try:
+            add(rows)
+        except pa.ArrowTypeError as error:
+            raise ValueError(
+                f"Rows have other types than the first ones, which Parquet cannot hold: {error}; "
+                "write text (.tsv), or make them alike."
+            ) from error
+
+    def add(rows: Rows) -> None:
         nonlocal writer
         if writer is None:
             known = {} if schema is None else {field.name: field for field in schema}
@@ -161,13 +173,29 @@ def _parquet_writer(aside: Path, schema: pa.Schema | None) -> Iterator[Callable[
             ]
             metadata = None if schema is None else schema.metadata
             writer = pq.ParquetWriter(aside, pa.schema(fields, metadata=metadata))
+        _require_same_columns(writer.schema.names, rows)
         writer.write_table(pa.table(rows, schema=writer.schema))
 
     try:
         yield append
+        if writer is None:
+            if schema is None:
+                raise ValueError(
+                    "No row was written, so that the columns of the Parquet table are not known; "
+                    "write text (.tsv), or look why there is none."
+                )
+            pq.write_table(schema.empty_table(), aside)
     finally:
         if writer is not None:
             writer.close()
+
+
+def _require_same_columns(first: Sequence[str], rows: Rows) -> None:
+    if set(first) != set(rows):
+        raise ValueError(
+            f"Rows have the columns {', '.join(rows)}, the first ones {', '.join(first)}; those of "
+            "a table are to have the same."
+        )
 
 
 def require_table(path: str | Path) -> str:
@@ -235,6 +263,15 @@ def _header(path: str | Path, rows: Iterator[tuple[int, list[str]]]) -> list[str
     _, names = next(rows, (0, None))
     if not names:
         raise ValueError(f"{path} is empty; its first line must name the columns.")
+    return _once(path, names)
+
+
+def _once(path: str | Path, names: list[str]) -> list[str]:
+    """The names of columns, none of which repeats.
+
+    Raises:
+        ValueError: One does.
+    """
     repeated = {name for name in names if names.count(name) > 1}
     if repeated:
         raise ValueError(f"{path} names these columns more than once: {sorted(repeated)}.")

@@ -169,10 +169,17 @@ def test_bad_input_names_file_and_row_and_leaves_nothing_behind(tmp_path, case):
     assert [path.name for path in tmp_path.iterdir()] == ["GUE"]
 
 
-def test_two_files_of_one_split_are_refused(tmp_path):
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("train.csv.gz", r"train.csv and train.csv.gz would both be read"),
+        ("training.csv.gz", "Split 'train' has the files .* which one is meant"),
+    ],
+)
+def test_two_files_of_one_split_are_refused(tmp_path, name, message):
     folder = write_split_files(tmp_path / "GUE" / "tf" / "0")
-    (folder / "train.csv.gz").write_bytes(gzip.compress(TRAIN.encode()))
-    with pytest.raises(ValueError, match="Split 'train' has the files .* which one is meant"):
+    (folder / name).write_bytes(gzip.compress(TRAIN.encode()))
+    with pytest.raises(ValueError, match=message):
         load_benchmark("gue", "tf_0", tmp_path / "GUE")
 
 

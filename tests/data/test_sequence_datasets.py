@@ -6,7 +6,7 @@ import os
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from datasets import ClassLabel, Dataset, Features, Value
+from datasets import ClassLabel, Dataset, Features, Value, load_dataset
 
 from hf_genomics.data.sequence_datasets import (
     _from_hub,
@@ -77,6 +77,32 @@ def test_parquet_shards_are_joined_in_order(tmp_path):
     write_parquet(tmp_path / "data" / "train-00000-of-00002.parquet", TRAIN[:2])
     write_parquet(tmp_path / "data" / "train-00001-of-00002.parquet", TRAIN[2:])
     assert rows_of(load_sequence_dataset(tmp_path)["train"]) == TRAIN
+
+
+@pytest.mark.parametrize("readme", [None, "configs:\n- config_name: a\n  data_files: '**/train*'"])
+def test_copies_in_hidden_folders_are_not_read(tmp_path, readme):
+    """As an editor or a notebook keeps them; `datasets` passes them over too."""
+    write_csv(tmp_path / "data" / "train.csv", TRAIN)
+    for hidden in (".ipynb_checkpoints", "__pycache__"):
+        write_csv(tmp_path / "data" / hidden / "train-checkpoint.csv", TRAIN)
+    write_csv(tmp_path / "data" / ".train.csv", TRAIN)
+    if readme:
+        (tmp_path / "README.md").write_text(f"---\n{readme}\n---\n")
+    assert rows_of(load_sequence_dataset(tmp_path)["train"]) == TRAIN
+    cache = str(tmp_path / "cache")
+    theirs = load_dataset(str(tmp_path), split="train", cache_dir=cache)
+    assert theirs.num_rows == len(TRAIN)
+
+
+@pytest.mark.parametrize("copy", ["train.csv.gz", "train.parquet", "train.tsv"])
+def test_a_table_that_stands_twice_is_refused(tmp_path, copy):
+    write_csv(tmp_path / "train.csv", TRAIN)
+    if copy.endswith("parquet"):
+        write_parquet(tmp_path / copy, TRAIN)
+    else:
+        write_csv(tmp_path / copy, TRAIN, header="sequence,label")
+    with pytest.raises(ValueError, match="would both be read, and every row of a copy"):
+        load_sequence_dataset(tmp_path)
 
 
 def test_class_names_travel_in_parquet(tmp_path):

@@ -90,10 +90,46 @@ def test_a_failed_write_leaves_the_old_table(tmp_path, suffix):
     with table_writer(path) as append:
         append({"a": ["old"]})
     broken = {"b": ["not the column of the first rows"]}
-    with pytest.raises(KeyError), table_writer(path) as append:
+    message = "the columns b, the first ones a"
+    with pytest.raises(ValueError, match=message), table_writer(path) as append:
         _append_all(append, [{"a": ["new"]}, broken])
     assert read(path) == [{"a": ["old"]}]
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_column_that_the_first_rows_lack_is_not_dropped(tmp_path, suffix):
+    path, message = tmp_path / f"a{suffix}", "the columns a, b, the first ones a"
+    with pytest.raises(ValueError, match=message), table_writer(path) as append:
+        _append_all(append, [{"a": [1]}, {"a": [2], "b": [3]}])
+
+
+def test_types_that_change_are_an_error_of_parquet(tmp_path):
+    path, message = tmp_path / "a.parquet", "other types than the first ones"
+    with pytest.raises(ValueError, match=message), table_writer(path) as append:
+        _append_all(append, [{"a": ["x"]}, {"a": [2]}])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_parquet_table_has_the_columns_of_its_schema(tmp_path):
+    path = tmp_path / "a.parquet"
+    with table_writer(path, schema=pa.schema([("n", pa.int8())])):
+        pass
+    assert (column_names(path), read(path)) == (["n"], [])
+    with (
+        pytest.raises(ValueError, match="No row was written"),
+        table_writer(tmp_path / "b.parquet"),
+    ):
+        pass
+    assert [file.name for file in tmp_path.iterdir()] == ["a.parquet"]
+
+
+def test_a_column_name_that_repeats_in_parquet_loses_no_column(tmp_path):
+    table = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"])
+    pq.write_table(table, tmp_path / "a.parquet")
+    for reading in (column_names, read):
+        with pytest.raises(ValueError, match=r"names these columns more than once: \['a'\]"):
+            reading(tmp_path / "a.parquet")
 
 
 def _append_all(append, batches):
