@@ -309,6 +309,11 @@ def build_alignment_command(
             _need_pysam()
         phylogeny = Phylogeny.from_newick(tree)
         names = SpeciesMap({})
+        if species_map is None and (name_column, leaf_column) != ("name", "leaf"):
+            raise ValueError(
+                "--name-column and --leaf-column are of a species map; give --species-map too, or "
+                "leave them out."
+            )
         if species_map is not None:
             names = SpeciesMap.from_csv(
                 species_map,

@@ -211,6 +211,17 @@ def test_build_alignment_writes_a_folder_that_datasets_reads(tmp_path):
     assert rows[0]["leaf_states"] == [[0, 0], [1, 1], [2, 4], [3, 3]]
 
 
+def test_columns_of_a_species_map_that_is_not_given_are_refused(tmp_path):
+    (tmp_path / "a.fa").write_text(FASTA)
+    (tmp_path / "tree.nh").write_text(TREE)
+    result = run(
+        *("build-alignment", str(tmp_path / "a.fa"), "--tree", str(tmp_path / "tree.nh")),
+        *("--reference", "Human", "--output", str(tmp_path / "out"), "--leaf-column", "tip"),
+    )
+    assert result.exit_code == 2
+    assert "give --species-map too" in result.stderr
+
+
 def test_options_of_build_alignment_reach_the_data_set(tmp_path):
     (tmp_path / "g.fa").write_text(">L1\nACGTAA\n")
     options = ["--max-length", "3", "--flank", "2", "--leaves", "tree", "--fasta"]

@@ -10,9 +10,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 from datasets import ClassLabel, List, Value
 
 from hf_genomics.data.label_kinds import LISTS, NUMBERS, Labels, each_label, read_labels
+
+FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
 def encode_labels(
@@ -107,6 +110,11 @@ def _regression(labels: Labels) -> tuple[Labels, Value]:
     for split, row, label in each_label(labels):
         if not math.isfinite(label):
             raise ValueError(f"Row {row} of split {split!r} has the label {label}, not a number.")
+        if abs(label) > FLOAT32_MAX:
+            raise ValueError(
+                f"Row {row} of split {split!r} has the label {label}, beyond float32, in which "
+                "labels are kept; divide all labels by one number, or take logarithms."
+            )
     floats = {split: [float(label) for label in column] for split, column in labels.items()}
     return floats, Value("float32")
 

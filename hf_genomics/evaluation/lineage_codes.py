@@ -14,6 +14,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -163,11 +164,20 @@ def _cached(
     """Codes of the first genomes, as far as the file holds them in this order."""
     if path is None or not Path(path).exists():
         return []
-    with np.load(path) as file:
-        if str(file["fingerprint"]) != fingerprint or len(file["codes"]) != levels:
-            return []
-        of_genome = np.split(file["codes"], np.cumsum(file["lengths"])[:-1], axis=1)
-        digests = file["sequences"]
+    try:
+        with open(path, "rb") as opened, np.load(opened) as file:
+            if str(file["fingerprint"]) != fingerprint or len(file["codes"]) != levels:
+                return []
+            of_genome = np.split(file["codes"], np.cumsum(file["lengths"])[:-1], axis=1)
+            digests = file["sequences"]
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        EOFError,
+        BadZipFile,
+    ):  # a file of others, or a damaged one
+        return []
     known = []
     for sequence, digest, codes in zip(sequences, digests, of_genome, strict=False):
         if hashlib.sha256(sequence.encode()).hexdigest() != digest:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import csv
+import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,8 @@ import torch
 from numpy.typing import NDArray
 from transformers.utils.logging import tqdm
 
-from hf_genomics.data.fasta import open_text, read_fasta
+from hf_genomics.data.fasta import read_fasta
+from hf_genomics.data.tables import column_names, read_batches
 from hf_genomics.evaluation.lineage_codes import Codes
 from hf_genomics.evaluation.lineage_features import (
     code_frequencies,
@@ -74,19 +76,31 @@ def read_labelled_genomes(
         min_jaccard: Rows with less are left out.
 
     Raises:
-        ValueError: A column, a name or every row is missing.
+        ValueError: A column, a name or every row is missing, a name stands twice in a file, or a
+            jaccard is no number.
     """
-    with open_text(labels) as file:
-        rows = list(csv.DictReader(file))
-    lacking = [name for name in COLUMNS if not rows or name not in rows[0]]
+    present = column_names(labels)
+    lacking = [name for name in COLUMNS if name not in present]
     if lacking:
         raise ValueError(f"{labels} lacks {', '.join(lacking)}; it needs {', '.join(COLUMNS)}.")
-    kept = [row for row in rows if float(row["jaccard"]) >= min_jaccard]
+    rows = [
+        dict(zip(COLUMNS, values, strict=True))
+        for batch in read_batches(labels, 10_000)
+        for values in zip(*(batch[name] for name in COLUMNS), strict=True)
+    ]
+    _require_once([row["name"] for row in rows], labels)
+    kept = [
+        row
+        for number, row in enumerate(rows)
+        if _jaccard(row["jaccard"], f"Row {number} (from 0) of {labels}") >= min_jaccard
+    ]
     if not kept:
         raise ValueError(
             f"No row of {labels} has a jaccard of {min_jaccard} or more; ask for less."
         )
-    sequences = {record.name: record.sequence.upper() for record in read_fasta(fasta)}
+    records = [(record.name, record.sequence.upper()) for record in read_fasta(fasta)]
+    _require_once([name for name, _ in records], fasta)
+    sequences = dict(records)
     unknown = [row["name"] for row in kept if row["name"] not in sequences]
     if unknown:
         raise ValueError(
@@ -98,6 +112,27 @@ def read_labelled_genomes(
         np.array([row["nearest_who"] for row in kept]),
         np.array([row["nearest_pango"] for row in kept]),
     )
+
+
+def _require_once(names: Sequence[str], file: str | Path) -> None:
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise ValueError(
+            f"{file} has {len(repeated)} names more than once, such as {repeated[0]!r}; keep one "
+            "genome of each."
+        )
+
+
+def _jaccard(text: object, where: str) -> float:
+    try:
+        value = float(str(text))
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= 1:
+        raise ValueError(
+            f"{where} has the jaccard {text!r}; a number from 0 to 1 is needed; leave the row out."
+        )
+    return value
 
 
 def code_embeddings(

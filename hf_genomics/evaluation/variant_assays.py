@@ -154,10 +154,13 @@ def _rows(table: str | Path, columns: Sequence[str]) -> list[dict[str, str]]:
         for batch in read_batches(table, 10_000)
         for of_row in zip(*(batch[name] for name in columns), strict=True)
     )
-    return [
+    rows = [
         {**dict(zip(columns, of_row, strict=True)), _PLACE: f"Row {number} (from 0) of {table}"}
         for number, of_row in enumerate(values)
     ]
+    for row in rows:  # soft-masked bases are lower-case in many tables
+        row |= {name: row[name].upper() for name in ("ref", "alt") if isinstance(row[name], str)}
+    return rows
 
 
 def _is_substitution(row: Mapping[str, str]) -> bool:

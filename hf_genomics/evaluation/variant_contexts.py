@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hf_genomics.evaluation.alignment_sites import (
+    FLANK,
     UNKNOWN,
     AlignmentSites,
     contexts,
@@ -15,6 +16,8 @@ from hf_genomics.evaluation.alignment_sites import (
 )
 from hf_genomics.evaluation.context_rates import ContextRates
 from hf_genomics.evaluation.variant_assays import VariantAssay
+
+_REMEDY = "give the FASTA that belongs to the table."
 
 
 def context_scores(
@@ -34,7 +37,8 @@ def context_scores(
         Name of the table to (n,), NaN where there is no score.
 
     Raises:
-        ValueError: A variant's reference base is not the one in the sequences.
+        ValueError: A variant's record or position is not in the sequences, or its reference base
+            is not the one there.
     """
     plus = _sites(assay, sequences)
     other = _other_strand(plus)
@@ -44,7 +48,7 @@ def context_scores(
         at = f"{assay.record[wrong[0]]}, position {assay.position[wrong[0]]} (from 0)"
         raise ValueError(
             f"The reference bases of {len(wrong)} of {len(assay)} variants are not those of the "
-            f"FASTA, first at {at}; give the FASTA that belongs to the table."
+            f"FASTA, first at {at}; {_REMEDY}"
         )
     scores = {}
     for name, rates in fitted.items():
@@ -70,12 +74,20 @@ def _minus_ratio(
 
 
 def _sites(assay: VariantAssay, sequences: Mapping[str, str]) -> AlignmentSites:
-    around = {
-        name: contexts(reference_states(sequences[name])) for name in dict.fromkeys(assay.record)
-    }
-    context = np.stack(
-        [around[name][at] for name, at in zip(assay.record, assay.position, strict=True)]
-    )
+    around = {}
+    for name in dict.fromkeys(assay.record):
+        if name not in sequences:
+            raise ValueError(f"There is no sequence {name!r}, which the variants are of; {_REMEDY}")
+        around[name] = contexts(reference_states(sequences[name]))
+    for name, at in zip(assay.record, assay.position, strict=True):
+        if not 0 <= at < len(around[name]):
+            raise ValueError(
+                f"A variant is at position {at} (0-based) of {name!r}, which has "
+                f"{len(around[name])} bases; {_REMEDY}"
+            )
+    context = np.array(
+        [around[name][at] for name, at in zip(assay.record, assay.position, strict=True)], np.int8
+    ).reshape(-1, 2 * FLANK + 1)
     return AlignmentSites(
         leaf_states=np.empty((len(assay), 0), np.int8),
         context=context,

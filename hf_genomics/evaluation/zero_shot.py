@@ -69,6 +69,11 @@ def compare_scores(
         score is ahead of this one, estimates under the same names, of the same bootstrap samples
         (paired), and None for the first score itself.
     """
+    if ALL_VARIANTS in effects.kind:
+        raise ValueError(
+            f"A kind of variants is called {ALL_VARIANTS!r}, which stands for all kinds together; "
+            "give it another name."
+        )
     rows = []
     for kind in (ALL_VARIANTS, *sorted(set(effects.kind))):
         of_kind = np.isfinite(effects.effect)

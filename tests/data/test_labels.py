@@ -126,6 +126,7 @@ def test_without_a_training_split_the_classes_are_those_of_all_rows():
             r"Row 0 of split 'validation' has the label 'c', outside the 2 known classes \(a, b\)",
         ),
         ({"train": [0.5, float("nan")]}, "Row 1 of split 'train' has the label nan"),
+        ({"train": [0.5, -1e39]}, r"Row 1 of split 'train' has the label -1e\+39, beyond float32"),
         ({"train": [[0, 1], [1]]}, r"Row 1 of split 'train' has the label \[1\]"),
         ({"train": [[0, 2]]}, r"Row 0 of split 'train' has the label \[0, 2\]"),
         ({"train": [[0, 1], [0, 1, 1]]}, r"Row 1 .* of 3 entries, but the first row's has 2"),

@@ -141,6 +141,21 @@ def test_a_file_of_other_genomes_is_not_read(model, tmp_path):
     np.testing.assert_array_equal(codes, whole(model, genome(300)))
 
 
+@pytest.mark.parametrize("damage", [lambda old: old[:100], lambda old: b"", lambda old: b"notes"])
+def test_a_damaged_file_is_written_anew(model, tmp_path, damage):
+    path = tmp_path / "codes.npz"
+    codes_of_genomes(ContextCodes(model), [genome(300)], path)
+    path.write_bytes(damage(path.read_bytes()))
+    (codes,) = codes_of_genomes(ContextCodes(model), [genome(300)], path)
+    np.testing.assert_array_equal(codes, whole(model, genome(300)))
+
+
+def test_a_file_of_something_else_is_written_anew(model, tmp_path):
+    np.savez(tmp_path / "codes.npz", other=np.zeros(3))
+    (codes,) = codes_of_genomes(ContextCodes(model), [genome(300)], tmp_path / "codes.npz")
+    np.testing.assert_array_equal(codes, whole(model, genome(300)))
+
+
 def test_an_untrained_quantizer_is_the_same_for_a_seed(model):
     ids = torch.randint(0, 4, (1, 50))
     first, second, third = (untrained(model, seed).tokenize(ids) for seed in (1, 1, 2))
@@ -248,3 +263,29 @@ def test_genomes_are_read_by_their_labels(tmp_path):
     labels.write_text("name,who\none,Alpha\n")
     with pytest.raises(ValueError, match="lacks nearest_who, nearest_pango, jaccard"):
         read_labelled_genomes(fasta, labels)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("one,Alpha,Q.7,0.9\none,Alpha,Q.7,0.4\n", r"labels.csv has 1 names .* such as 'one'"),
+        ("one,Alpha,Q.7,\n", r"Row 0 \(from 0\) of .*labels.csv has the jaccard ''; a number"),
+        ("two,Alpha,Q.7,0.9\none,Alpha,Q.7,NA\n", r"Row 1 .* has the jaccard 'NA'"),
+        ("one,Alpha,Q.7,1.5\n", "has the jaccard '1.5'"),
+        ("one,Alpha\n", "Line 2 of .* has 2 fields, but the header names 4"),
+    ],
+)
+def test_labels_that_cannot_be_meant_are_named(tmp_path, rows, message):
+    (tmp_path / "genomes.fa").write_text(">one\nACGT\n>two\nGGGG\n")
+    labels = tmp_path / "labels.csv"
+    labels.write_text("name,nearest_who,nearest_pango,jaccard\n" + rows)
+    with pytest.raises(ValueError, match=message):
+        read_labelled_genomes(tmp_path / "genomes.fa", labels)
+
+
+def test_a_genome_that_stands_twice_is_refused(tmp_path):
+    (tmp_path / "genomes.fa").write_text(">one\nACGT\n>one\nGGGG\n")
+    labels = tmp_path / "labels.csv"
+    labels.write_text("name,nearest_who,nearest_pango,jaccard\none,Alpha,Q.7,0.9\n")
+    with pytest.raises(ValueError, match="genomes.fa has 1 names more than once, such as 'one'"):
+        read_labelled_genomes(tmp_path / "genomes.fa", labels)

@@ -79,6 +79,14 @@ def test_mpra_keeps_measured_substitutions(tmp_path):
     assert read.effects.effect.tolist() == [0.5, 0.25]
 
 
+def test_alleles_may_be_in_lower_case(tmp_path):
+    (tmp_path / "t.csv").write_text(MPRA.replace("0,C,A,146", "0,c,a,146"))
+    read = read_mpra(tmp_path / "t.csv")
+    assert (read.record, read.reference, read.alternative) == (("E1", "E2"), "CG", "AT")
+    (tmp_path / "t.csv").write_text(BRCA1.replace("101,A,C", "101,a,C"))
+    assert read_brca1(tmp_path / "t.csv", "chr17").reference == "TAC"
+
+
 @pytest.mark.parametrize("unknown", ["", "NA"])
 def test_a_variant_without_p_value_is_neither_damaging_nor_not(tmp_path, unknown):
     (tmp_path / "t.csv").write_text(MPRA.replace("1e-9", unknown))
@@ -101,7 +109,7 @@ def test_rows_of_the_mpra_that_are_no_substitution_are_left_out(tmp_path, ref, a
 
 
 @pytest.mark.parametrize(
-    ("ref", "alt"), [("AG", "C"), ("A", ""), ("A", "A"), ("a", "C"), ("A", "N"), ("", "CC")]
+    ("ref", "alt"), [("AG", "C"), ("A", ""), ("A", "A"), ("A", "N"), ("", "CC")]
 )
 def test_rows_of_brca1_that_are_no_substitution_are_refused(tmp_path, ref, alt):
     """Later variants would have the bases of their neighbours."""
@@ -176,6 +184,32 @@ def test_a_table_by_codon_position_scores_coding_variants_only():
     scores = context_scores({"t": rates}, given, {"r": "AC"})["t"]
     assert scores[0] == pytest.approx(float(rates.table[2, 0] - rates.table[2, 2]), rel=1e-6)
     assert np.isnan(scores[1])
+
+
+@pytest.mark.parametrize(
+    ("record", "position", "message"),
+    [
+        ("r", 2, r"at position 2 \(0-based\) of 'r', which has 2 bases; give the FASTA"),
+        ("r", -1, "at position -1"),
+        ("q", 0, "no sequence 'q', which the variants are of; give the FASTA"),
+    ],
+)
+def test_a_variant_that_the_fasta_does_not_have_is_an_error(record, position, message):
+    given = assay((record,), [position], "A", "G")
+    with pytest.raises(ValueError, match=message):
+        context_scores({"t": table(Context(0, both_strands=True))}, given, {"r": "AC"})
+
+
+def test_no_variants_have_no_scores():
+    given = assay((), np.array([], np.int64), "", "")
+    scores = context_scores({"t": table(Context(1, both_strands=True))}, given, {"r": "AC"})
+    assert scores["t"].shape == (0,)
+
+
+def test_a_kind_called_all_is_refused():
+    effects = MeasuredEffects(np.zeros(2), np.zeros(2), np.array(["all", "x"]))
+    with pytest.raises(ValueError, match="'all', which stands for all kinds together"):
+        compare_scores({"a": np.zeros(2)}, effects)
 
 
 def test_a_wrong_reference_base_is_an_error():

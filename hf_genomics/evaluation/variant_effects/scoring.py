@@ -123,6 +123,12 @@ def score_variants(
         raise ValueError("Give either variants or a region.")
     if output is None and (resume or overwrite or track is not None):
         raise ValueError("resume, overwrite and track are for an output file; give output.")
+    if resume and overwrite:
+        raise ValueError(
+            "resume goes on with an interrupted run, which overwrite forgets; give one of them."
+        )
+    if region is not None and columns:
+        raise ValueError("columns are named for a table of variants; a region has none.")
     for name, number in (("batch_size", batch_size), ("rows_per_part", rows_per_part)):
         if number is not None and number < 1:
             raise ValueError(f"{name} is {number}; give 1 or more.")

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from hf_genomics.data.indexed_genome import IndexedGenome
-from hf_genomics.data.tables import column_names, read_batches, table_suffix
+from hf_genomics.data.tables import column_names, naming_file, read_batches, table_suffix
 from hf_genomics.evaluation.variant_effects.alleles import (
     COLUMNS,
     Allele,
@@ -47,7 +47,8 @@ class TableSource:
         if isinstance(table, pa.Table):
             schema = table.schema
         elif table_suffix(table) == ".parquet":
-            schema = pq.read_schema(table)
+            with naming_file(table):
+                schema = pq.read_schema(table)
         else:
             schema = pa.schema([(name, pa.string()) for name in column_names(table)])
         self._views = [place for place, kind in enumerate(schema.types) if kind in _PLAIN]

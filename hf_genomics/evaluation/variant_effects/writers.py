@@ -173,7 +173,7 @@ class ParquetWriter:
         with pq.ParquetWriter(output, self._stored, compression="zstd") as writer:
             waiting: list[pa.Table] = []
             for part in parts:
-                waiting.append(pq.read_table(part, partitioning=None))
+                waiting.append(pq.ParquetFile(part).read())
                 if sum(table.num_rows for table in waiting) >= ROW_GROUP:
                     writer.write_table(pa.concat_tables(waiting))
                     waiting = []
@@ -265,6 +265,10 @@ def writer_of(
     if name.endswith(BEDGRAPH_SUFFIXES):
         if not isinstance(source, RegionSource):
             raise ValueError(f"{output}: bedGraph is written for a region only; write .tsv.")
+        if prefix:
+            raise ValueError(
+                f"prefix goes before the names of new fields, but {output} has none; leave it out."
+            )
         return BedGraphWriter(output, track, list(columns))
     if not table_suffix(output):
         raise ValueError(

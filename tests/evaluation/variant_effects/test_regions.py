@@ -104,6 +104,13 @@ def test_track_that_is_not_one_value_of_a_base_names_those_that_are(track, regio
         region("chr1:101-103", output=tmp_path / "out.bg", track=track)
 
 
+def test_options_that_a_region_has_no_use_for_are_refused(region, tmp_path):
+    with pytest.raises(ValueError, match="columns are named for a table"):
+        region("chr1:101-103", columns={"pos": "position"})
+    with pytest.raises(ValueError, match="prefix goes before .*out.bg has none"):
+        region("chr1:101-103", output=tmp_path / "out.bg", prefix="x_")
+
+
 def test_track_is_for_bedgraph(region, tmp_path):
     with pytest.raises(ValueError, match="track says what a bedGraph shows"):
         region("chr1:101-103", output=tmp_path / "out.tsv", track="llr")

@@ -118,6 +118,12 @@ def test_rerun_without_resume_is_refused(tmp_path, fasta, snvs):
     assert options["output"].exists()
 
 
+def test_to_go_on_and_to_begin_anew_exclude_each_other(tmp_path, fasta, snvs):
+    options = interrupted(tmp_path, fasta, snvs)
+    with pytest.raises(ValueError, match="give one of them"):
+        score_variants(Constant(), fasta, **options, resume=True, overwrite=True)
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [

@@ -284,6 +284,21 @@ def test_table_without_rows_has_the_columns(suffix, frame, run, tmp_path):
     assert len(found) == 0
 
 
+def test_columns_of_one_name_are_kept_in_parquet(frame, run):
+    table = pa.Table.from_pandas(frame[["chrom", "pos", "ref", "alt"]])
+    for values in (["x"] * 6, ["y"] * 6):
+        table = table.append_column("note", pa.array(values))
+    scored = pq.ParquetFile(run(table, "parquet")).read()
+    notes = [place for place, name in enumerate(scored.column_names) if name == "note"]
+    assert [scored.column(place)[0].as_py() for place in notes] == ["x", "y"]
+
+
+def test_parquet_that_is_damaged_is_named(run, tmp_path):
+    (tmp_path / "in.parquet").write_bytes(b"PAR1")
+    with pytest.raises(ValueError, match="in.parquet is no readable Parquet table"):
+        run(tmp_path / "in.parquet")
+
+
 def test_line_with_too_few_fields_is_named(run, tmp_path):
     path = tmp_path / "in.tsv"
     path.write_text("chrom\tpos\tref\talt\nchr1\t5\tA\n")
