@@ -466,23 +466,26 @@ def build_dataset_command(
     """
     with user_errors_in_one_line():
         from hf_genomics.benchmarks.building import build_dataset
+        from hf_genomics.benchmarks.registry import find_benchmark
         from hf_genomics.benchmarks.specs import BuildOptions
 
+        options = BuildOptions(
+            genomes=_genomes(genome or []),
+            annotation=annotation,
+            families=tuple(family or []),
+            max_length=max_length,
+            window=window,
+            min_barcodes=min_barcodes,
+            validation_fraction=validation_fraction,
+            seed=seed,
+        )
+        options.require_effect(find_benchmark(name).SPEC)
         built = build_dataset(
             name,
             source,
             output,
             configs=config or [],
-            options=BuildOptions(
-                genomes=_genomes(genome or []),
-                annotation=annotation,
-                families=tuple(family or []),
-                max_length=max_length,
-                window=window,
-                min_barcodes=min_barcodes,
-                validation_fraction=validation_fraction,
-                seed=seed,
-            ),
+            options=options,
             licence=license,
             overwrite=overwrite,
             progress=_shows_progress(quiet),

@@ -51,6 +51,7 @@ SPEC = BenchmarkSpec(
         "@misc{bend2023,\n  title={BEND: Benchmarking DNA Language Models on Biologically "
         "Meaningful Tasks},\n  year={2023},\n  eprint={2311.12570},\n  archivePrefix={arXiv}\n}"
     ),
+    options=("genomes",),
     source_help=(
         "Name a folder with histone_modification.bed, cpg_methylation.bed or "
         "chromatin_accessibility.bed, and the genome (--genome)."

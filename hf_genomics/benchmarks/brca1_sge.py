@@ -47,6 +47,7 @@ SPEC = BenchmarkSpec(
         "  author={Findlay, Gregory M. and others},\n  journal={Nature},\n  year={2018},\n"
         "  doi={10.1038/s41586-018-0461-z}\n}"
     ),
+    options=("genomes", "window"),
     source_help="Name the table as CSV or TSV, and the FASTA of chromosome 17 (--genome).",
     columns={
         **COLUMNS,

@@ -60,6 +60,7 @@ SPEC = BenchmarkSpec(
         "  author={Landrum, Melissa J. and others},\n  journal={Nucleic Acids Research},\n"
         "  year={2014},\n  doi={10.1093/nar/gkt1113}\n}"
     ),
+    options=("genomes", "window"),
     source_help="Name clinvar.vcf or clinvar.vcf.gz, and the genome of its assembly (--genome).",
     columns={
         **COLUMNS,

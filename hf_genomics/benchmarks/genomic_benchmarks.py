@@ -86,6 +86,7 @@ SPEC = BenchmarkSpec(
         "  journal={BMC Genomic Data},\n  volume={24},\n  number={25},\n  year={2023},\n"
         "  doi={10.1186/s12863-023-01123-8}\n}"
     ),
+    options=("genomes", "validation_fraction"),
     source_help=(
         "Name the folder `datasets` of the repository (and --genome), a folder of sequences, or of "
         "tables with sequence and label."

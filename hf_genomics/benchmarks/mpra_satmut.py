@@ -50,6 +50,7 @@ SPEC = BenchmarkSpec(
         "  author={Kircher, Martin and others},\n  journal={Nature Communications},\n"
         "  volume={10},\n  year={2019},\n  doi={10.1038/s41467-019-11526-w}\n}"
     ),
+    options=("genomes", "window", "min_barcodes"),
     source_help=(
         "Name the table of elements as CSV or TSV, and the genome, or the FASTA of the elements "
         "(--genome)."

@@ -73,6 +73,7 @@ SPEC = BenchmarkSpec(
         "  author={Dalla-Torre, Hugo and Gonzalez, Liam and Mendoza-Revilla, Javier and others},\n"
         "  journal={bioRxiv},\n  year={2023},\n  doi={10.1101/2023.01.11.523679}\n}"
     ),
+    options=("validation_fraction",),
     source_help=(
         "Name a table with sequence, label and task, a folder of such tables named by split, a "
         "folder for each task with train.csv or train.fna, or the copy on the Hub."

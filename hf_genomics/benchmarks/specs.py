@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
@@ -89,6 +89,7 @@ class BenchmarkSpec:
         citation: BibTeX.
         source_help: what `source` is to be, for errors and documentation.
         columns: of the data set beside `sequence` and `label`, with their meaning.
+        options: fields of `BuildOptions` that have an effect.
     """
 
     name: str
@@ -103,6 +104,7 @@ class BenchmarkSpec:
     citation: str | None = None
     source_help: str = ""
     columns: Mapping[str, str] = field(default_factory=_no_checksums)
+    options: tuple[str, ...] = ()
 
     @property
     def config_names(self) -> list[str]:
@@ -169,6 +171,28 @@ class BuildOptions:
         for name in ("window", "max_length"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; give 1 or more.")
+
+    def require_effect(self, spec: BenchmarkSpec) -> None:
+        """Refuses options that a benchmark does not read, where each was asked for.
+
+        The command line does; in Python the same options may serve several benchmarks. A seed is
+        not refused: it is of every random choice, also where there is none.
+
+        Raises:
+            ValueError: One of the others was given.
+        """
+        default = BuildOptions()
+        without = [
+            option.name
+            for option in fields(self)
+            if option.name not in ("seed", *spec.options)
+            and getattr(self, option.name) != getattr(default, option.name)
+        ]
+        if without:
+            known = ", ".join(spec.options) or "none"
+            raise ValueError(
+                f"{', '.join(without)}: no option of {spec.name}, which has {known}; leave it out."
+            )
 
     def genome(self, label: str = "") -> Path:
         """The FASTA file for a class.

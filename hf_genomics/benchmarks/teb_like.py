@@ -55,6 +55,7 @@ SPEC = BenchmarkSpec(
         "shorter of the two, are left out, and pairs of validation near to test likewise"
     ),
     licence_note="The terms are those of the genome and of its annotation.",
+    options=("annotation", "max_length", "families"),
     source_help="Name a genome FASTA, and the annotation of its repeats (--annotation).",
     columns={
         "chrom": "contig",

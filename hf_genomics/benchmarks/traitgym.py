@@ -50,6 +50,7 @@ SPEC = BenchmarkSpec(
         "  author={Benegas, Gonzalo and Eraslan, Gokcen and Song, Yun S.},\n"
         "  journal={bioRxiv},\n  year={2025},\n  doi={10.1101/2025.02.11.637758}\n}"
     ),
+    options=("genomes", "window"),
     source_help=(
         "Name a table with chrom, pos, ref, alt and label (and --config), a folder of such tables, "
         "or the copy on the Hub; and the genome (--genome)."
