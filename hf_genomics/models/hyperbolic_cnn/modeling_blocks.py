@@ -102,12 +102,11 @@ class HyperbolicCNNBlock(GradientCheckpointingLayer):
         y, squared, second_statistics = second(y, squared, k, mask, residual)
         return y, squared, [first_statistics, second_statistics]
 
-    def update_running_statistics_(
-        self, statistics: list[tuple[Tensor, Tensor]], k: Tensor | None
-    ) -> None:
-        """Moves the running statistics of the norms towards those of a batch."""
+    def update_running_statistics_(self, statistics: Statistics, k: Tensor | None) -> None:
+        """Moves the running statistics of the norms in training towards those of a batch."""
         for layer, batch_statistics in zip(self.layers, statistics, strict=True):
-            layer.norm.update_running_statistics_(*batch_statistics, k)
+            if batch_statistics is not None:
+                layer.norm.update_running_statistics_(*batch_statistics, k)
 
 
 class HyperbolicCNNNormLayer(nn.Module):
@@ -167,10 +166,9 @@ class HyperbolicCNNResidualBlock(GradientCheckpointingLayer):
         x, squared, last_statistics = self.last(x, k, mask)
         return x, squared, [statistics, last_statistics]
 
-    def update_running_statistics_(
-        self, statistics: list[tuple[Tensor, Tensor]], k: Tensor | None
-    ) -> None:
-        """Moves the running statistics of the norms towards those of a batch."""
+    def update_running_statistics_(self, statistics: Statistics, k: Tensor | None) -> None:
+        """Moves the running statistics of the norms in training towards those of a batch."""
         norms = [self.norm] if self.last is None else [self.norm, self.last.norm]
         for norm, batch_statistics in zip(norms, statistics, strict=True):
-            norm.update_running_statistics_(*batch_statistics, k)
+            if batch_statistics is not None:
+                norm.update_running_statistics_(*batch_statistics, k)

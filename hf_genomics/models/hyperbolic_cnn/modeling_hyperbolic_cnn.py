@@ -25,7 +25,7 @@ from transformers.utils import can_return_tuple
 # Who loads a saved folder may have a Transformers before 5.8, which copies only the files that this
 # one names itself: those that it does not use (F401) are needed by those that it does.
 from .configuration_hyperbolic_cnn import HyperbolicCNNConfig
-from .euclidean_layers import EuclideanBatchNorm, EuclideanConv1d, EuclideanLinear
+from .euclidean_layers import EuclideanBatchNorm, EuclideanLinear, SameConv1d
 from .input_checks import NUM_BASES, check_ids, check_inputs
 from .lorentz import add_time, change_curvature_scale, squared_norm
 from .lorentz_batch_norm import LorentzBatchNorm
@@ -91,17 +91,19 @@ class HyperbolicCNNPreTrainedModel(PreTrainedModel):
         bound = self.config.initializer_range
         if isinstance(module, HyperbolicCNNCurvature):
             init.zeros_(module.raw_curvature)
-        elif self.config.block == "residual" and isinstance(module, CONVOLUTIONS_AND_LINEAR):
-            space = getattr(module, "space", module)
-            init.kaiming_normal_(space.weight, nonlinearity="relu")
-            init.zeros_(space.bias)
-            if space is not module:
-                init.zeros_(module.time_weight)
         elif isinstance(module, LorentzConv1d | LorentzLinear):
-            init.uniform_(module.space.weight, -bound, bound)
-            init.uniform_(module.time_weight, -bound, bound)
-            init.zeros_(module.space.bias)
-        elif isinstance(module, EuclideanConv1d | EuclideanLinear):
+            # `space` is drawn for itself, below: a checkpoint may fit one of the two
+            if self.config.block == "residual":
+                init.zeros_(module.time_weight)
+            else:
+                init.uniform_(module.time_weight, -bound, bound)
+        elif isinstance(module, CONVOLUTIONS_AND_LINEAR) and self.config.block == "residual":
+            init.kaiming_normal_(module.weight, nonlinearity="relu")
+            init.zeros_(module.bias)
+        elif isinstance(module, CONVOLUTIONS_AND_LINEAR) and self.config.geometry == "lorentz":
+            init.uniform_(module.weight, -bound, bound)
+            init.zeros_(module.bias)
+        elif isinstance(module, CONVOLUTIONS_AND_LINEAR):
             fan_in = module.weight[0].numel()  # PyTorch's own, as in the official baseline
             init.uniform_(module.weight, -(fan_in**-0.5), fan_in**-0.5)
             init.uniform_(module.bias, -(fan_in**-0.5), fan_in**-0.5)
@@ -324,8 +326,7 @@ class HyperbolicCNNModel(HyperbolicCNNPreTrainedModel):
         hidden_states = [(x, squared, k)]
         for i, block in enumerate(self.blocks):
             x, squared, statistics = block(x, squared, k, conv_mask)
-            if self.training:
-                block.update_running_statistics_(statistics, k)
+            block.update_running_statistics_(statistics, k)
             if lorentz and self.config.multi_curvature:
                 new_k = self.curvature.at(i + 1)
                 squared = squared_norm(x) if squared is None else squared
@@ -368,7 +369,10 @@ class HyperbolicCNNModel(HyperbolicCNNPreTrainedModel):
                 f"(tokenizer(..., truncation=True, max_length={self.config.max_length})), or build "
                 f"a model with a larger max_length or with head='centroid'."
             )
-        dtype = geometry_dtype(self.dtype)
+        # by a buffer: `self.dtype` asks parameters, of which replicas of nn.DataParallel have none
+        first = self.blocks[0]
+        norm = first.norm if self.config.block == "residual" else first.layers[0].norm
+        dtype = geometry_dtype(norm.running_var.dtype)
         if input_ids is not None:
             input_ids = input_ids.long()
             check_ids(input_ids, self.config.vocab_size)
@@ -525,7 +529,7 @@ class HyperbolicCNNForSequenceClassification(HyperbolicCNNPreTrainedModel):
             )
 
 
-CONVOLUTIONS_AND_LINEAR = (LorentzConv1d, LorentzLinear, EuclideanConv1d, EuclideanLinear)
+CONVOLUTIONS_AND_LINEAR = (SameConv1d, nn.Linear)  # of the twin, and `space` of a Lorentz layer
 HUB_OPTIONS = (
     "repo_id",
     "commit_message",

@@ -339,7 +339,7 @@ class VQDNAQuantizerModel(VQDNAQuantizerPreTrainedModel):
             )
         else:
             code_mask = (vectors != 0).any(2, keepdim=True)
-        vectors = vectors.to(self.dtype)
+        vectors = vectors.to(self._weights_dtype())
         return VQDNAQuantizerDecoderOutput(logits=self.decoder(vectors, code_mask.to(vectors)))
 
     @torch.no_grad()
@@ -494,7 +494,12 @@ class VQDNAQuantizerModel(VQDNAQuantizerPreTrainedModel):
         bases = torch.arange(NUM_BASES, device=input_ids.device)
         one_hot = (input_ids[:, :, None] == bases) & mask[:, :, None]
         short = -input_ids.shape[1] % self.config.downsample_ratio
-        return F.pad(one_hot.to(self.dtype), (0, 0, 0, short)), mask
+        return F.pad(one_hot.to(self._weights_dtype()), (0, 0, 0, short)), mask
+
+    def _weights_dtype(self) -> torch.dtype:
+        """As `self.dtype`, which finds no parameters in a replica of `nn.DataParallel`."""
+        dtype: torch.dtype = self.encoder.stem.norm.weight.dtype
+        return dtype
 
     def _group(self, mask: Tensor) -> Tensor:
         """From positions `(B, L)` bool to codes `(B, T)`: True if any of a code's positions is."""

@@ -588,3 +588,29 @@ def test_euclidean_layers_start_as_torch_does():
     bound = (6 * 9) ** -0.5  # one over the root of the fan-in
     assert 0.9 * bound < weight.abs().max() <= bound
     assert weight.std().item() == pytest.approx(bound / 3**0.5, rel=0.15)
+
+
+@pytest.mark.parametrize("options", [{}, RESIDUAL, {"geometry": "euclidean"}])
+@pytest.mark.parametrize("training", [True, False])
+def test_a_norm_follows_its_own_mode(options, training):
+    """Frozen norms in a model that trains; norms that are set anew in a model that does not."""
+    model = tiny_model(**options).train(training)
+    norms = [module for name, module in model.named_modules() if hasattr(module, "running_var")]
+    for norm in norms[:-1]:
+        norm.train(not training)
+    before = [norm.running_var.clone() for norm in norms]
+    model(input_ids=random_ids(9, 7, 4), labels=torch.tensor([0, 1, 2])).loss.backward()
+    moved = [
+        not torch.equal(old, norm.running_var) for old, norm in zip(before, norms, strict=True)
+    ]
+    assert moved == [not training] * (len(norms) - 1) + [training]
+
+
+@pytest.mark.parametrize("options", [{}, RESIDUAL])
+def test_a_block_that_is_frozen_keeps_its_statistics(options):
+    model = tiny_model(**options).train()
+    block = model.model.blocks[0].eval()
+    before = [buffer.clone() for buffer in block.buffers()]
+    model(input_ids=random_ids(9, 7), labels=torch.tensor([0, 1])).loss.backward()
+    for old, buffer in zip(before, block.buffers(), strict=True):
+        assert torch.equal(old, buffer)

@@ -289,3 +289,35 @@ def test_a_folder_can_be_moved(tmp_path):
     model.save_pretrained(tmp_path / "here")
     shutil.move(tmp_path / "here", tmp_path / "there")
     assert_same_state(type(model).from_pretrained(tmp_path / "there"), model)
+
+
+@pytest.mark.parametrize(
+    ("options", "change"),
+    [
+        ({}, {"max_length": 30}),
+        ({}, {"kernel_size": 5}),
+        (RESIDUAL, {"kernel_size": 5}),
+        (RESIDUAL, {"stem_kernel_size": 7}),
+        ({"geometry": "euclidean"}, {"kernel_size": 5}),
+    ],
+)
+def test_weights_that_a_checkpoint_has_in_another_shape_are_drawn_anew(
+    options, change, tmp_path, monkeypatch
+):
+    """Also where the checkpoint fits one part of a Lorentz layer and not the other."""
+    family = HyperbolicCNNForSequenceClassification
+    family(tiny_config(**options)).save_pretrained(tmp_path)
+    torch.manual_seed(1)
+    fresh = family(tiny_config(**options | change)).state_dict()
+    monkeypatch.setattr(torch.utils.deterministic, "fill_uninitialized_memory", True)
+    torch.use_deterministic_algorithms(True, warn_only=True)  # memory not written to is NaN then
+    try:
+        model, loading = family.from_pretrained(
+            tmp_path, **change, ignore_mismatched_sizes=True, output_loading_info=True
+        )
+    finally:
+        torch.use_deterministic_algorithms(False)
+    assert loading["mismatched_keys"]
+    for name, _, _ in loading["mismatched_keys"]:
+        drawn = model.state_dict()[name]
+        assert drawn.std() == pytest.approx(float(fresh[name].std()), rel=0.5), name
