@@ -12,6 +12,7 @@ from tests.models.hyperbolic_cnn.tiny import tiny_config as tiny_hyperbolic_cnn
 from tests.models.phylogpn.tiny import tiny_config as tiny_phylogpn
 from tests.models.vqdna.tiny_language_model import tiny_config as tiny_vqdna
 
+HALF = (torch.bfloat16, torch.float16)
 FAMILIES = [
     (HyperbolicCNNForSequenceClassification, tiny_hyperbolic_cnn),
     (PhyloGPNForSequenceClassification, tiny_phylogpn),
@@ -42,3 +43,17 @@ def test_the_loss_does_not_depend_on_the_dtype_of_labels(
     for dtype in others:
         model.config.problem_type = fields["problem_type"]  # the loss notes what it was told
         assert model(ids, labels=labels.to(dtype)).loss == expected
+
+
+@pytest.mark.parametrize(("family", "config"), FAMILIES, ids=lambda value: value.__name__)
+@pytest.mark.parametrize("dtype", HALF, ids=str)
+def test_the_loss_of_a_model_in_half_precision_is_computed_in_float32(family, config, dtype):
+    """Rounded to bfloat16, a loss near 1.1 would have steps of 0.008."""
+    torch.manual_seed(0)
+    model = family(config(num_labels=3)).eval().to(dtype)
+    ids = torch.randint(0, 4, (8, 18))
+    labels = torch.arange(8) % 3
+    outputs = model(input_ids=ids, labels=labels)
+    expected = torch.nn.functional.cross_entropy(outputs.logits.float(), labels)
+    assert outputs.loss.dtype == torch.float32
+    torch.testing.assert_close(outputs.loss, expected)

@@ -294,7 +294,8 @@ class PhyloGPNModel(PhyloGPNPreTrainedModel):
             )
         else:
             table = self.embedding(torch.arange(ZERO_ID + 1, device=given.device)[None])[0]
-            x = given.to(table.dtype) @ table[:NUM_BASES]
+            with torch.autocast(given.device.type, enabled=False):  # as precise as a look-up
+                x = given.to(table.dtype) @ table[:NUM_BASES]
             if mask is not None:
                 x = torch.where(mask[:, :, None] != 0, x, table[fill_id] if same else 0.0)
             if same:
@@ -541,7 +542,8 @@ class PhyloGPNForSequenceClassification(PhyloGPNPreTrainedModel):
         if labels is not None:
             labels = self._labels_of_loss(labels, logits.dtype)
             self._check_labels(labels)
-            loss = self.loss_function(labels, logits, self.config)
+            precise = torch.promote_types(logits.dtype, torch.float32)
+            loss = self.loss_function(labels, logits.to(precise), self.config)
         return SequenceClassifierOutput(
             loss=loss, logits=logits, hidden_states=outputs.hidden_states
         )

@@ -530,7 +530,8 @@ class VQDNAForSequenceClassification(VQDNAWithHead):
             labels = self._labels_of_loss(labels, logits.dtype)
             if labels.dtype == torch.long and self.num_labels > 1:
                 self._check_labels(labels, None, self.num_labels)
-            loss = self.loss_function(labels, logits, self.config)
+            precise = torch.promote_types(logits.dtype, torch.float32)
+            loss = self.loss_function(labels, logits.to(precise), self.config)
             loss = self._with_quantizer_loss(loss, outputs)
         return SequenceClassifierOutput(
             loss=loss,

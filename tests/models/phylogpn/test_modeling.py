@@ -493,6 +493,20 @@ def test_one_hot_bases_give_the_logits_of_ids_and_a_gradient(padding, kind):
     assert not gradient[1, 25:].any()
 
 
+@paddings
+def test_one_hot_bases_are_embedded_in_float32_under_autocast_as_ids_are(padding):
+    model = tiny_model(token_padding=padding).float().eval()
+    ids = torch.randint(0, 4, (2, 40))
+    bases = F.one_hot(ids, 5).float()
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        by_ids = model(ids, output_hidden_states=True)
+        by_bases = model(inputs_embeds=bases, output_hidden_states=True)
+    for one, other in zip(by_ids.hidden_states, by_bases.hidden_states, strict=True):
+        assert torch.equal(one, other)
+        assert one.dtype == torch.float32
+    assert torch.equal(by_ids.logits, by_bases.logits)
+
+
 def test_input_mistakes_are_refused_with_what_was_given():
     model = tiny_model()
     ids, bases = random_ids(30, 30), torch.zeros(2, 30, 5)
