@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from transformers import Trainer, TrainerCallback
+from transformers import IntervalStrategy, Trainer, TrainerCallback
 
 from .epochs import EpochsOfDraws
 
@@ -29,11 +29,31 @@ class NothingLeft(TrainerCallback):
             control.should_training_stop = True
 
 
+class SavesAfterEpochs(TrainerCallback):
+    """Puts off a save at the last step of an epoch until the epoch's evaluation is done.
+
+    A run that goes on from such a checkpoint begins the next epoch, and would never have evaluated
+    this one: early stopping would count another number of them.
+    """
+
+    def __init__(self) -> None:
+        self.is_put_off = False
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        is_last = state.epoch is not None and abs(state.epoch - round(state.epoch)) < 1e-9
+        if control.should_save and is_last and args.eval_strategy == IntervalStrategy.EPOCH:
+            control.should_save, self.is_put_off = False, True
+
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if self.is_put_off:
+            control.should_save, self.is_put_off = True, False
+
+
 class ExactResumeTrainer(Trainer):
     """`Trainer` that trains no step more when it goes on from the last checkpoint of a run.
 
-    `Trainer` looks at the number of steps only after a step, and so would take one beyond it. And
-    whose training set knows the epoch that it goes on in.
+    `Trainer` looks at the number of steps only after a step, and so would take one beyond it. Its
+    training set knows the epoch that it goes on in, and no evaluation is lost between epochs.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -41,6 +61,7 @@ class ExactResumeTrainer(Trainer):
         self._nothing_left = NothingLeft()
         self.add_callback(self._nothing_left)
         self.add_callback(EpochsOfDraws(self))
+        self.add_callback(SavesAfterEpochs())
 
     def get_batch_samples(self, *args: Any, **kwargs: Any) -> Any:
         """The batches of the next step, none if there is nothing left to train."""

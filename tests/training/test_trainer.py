@@ -298,6 +298,26 @@ def test_early_stopping_resumes_with_the_patience_it_had_left(tmp_path):
     assert resumed.state.epoch == 4
 
 
+def test_no_evaluation_is_lost_where_a_checkpoint_by_steps_ends_an_epoch(tmp_path):
+    """Early stopping would count one less, and train an epoch more."""
+    options = {
+        "recipe": dataclasses.replace(MODERN, early_stopping_patience=3),
+        "compute_metrics": lambda _: {"matthews_correlation": 0.5},  # never better than the first
+        **{"num_train_epochs": 9, "save_total_limit": None, "load_best_model_at_end": False},
+        **{"eval_strategy": "epoch", "save_strategy": "steps", "save_steps": 6},
+    }
+    whole = trainer_in(tmp_path / "whole", **options)
+    whole.train()
+    assert whole.state.epoch == 4
+    checkpoint = tmp_path / "whole" / "checkpoint-18"  # the last step of epoch 3
+    saved = json.loads((checkpoint / "trainer_state.json").read_text())["log_history"]
+    assert [log["epoch"] for log in saved if "eval_loss" in log] == [1, 2, 3]
+    resumed = trainer_in(tmp_path / "resumed", **options)
+    resumed.train(resume_from_checkpoint=str(checkpoint))
+    assert resumed.state.epoch == 4
+    assert losses(resumed) == losses(whole)
+
+
 def test_a_trainer_that_stopped_early_trains_again(tmp_path):
     recipe = dataclasses.replace(MODERN, early_stopping_patience=1)
     trainer = trainer_in(
