@@ -28,6 +28,9 @@ TARGETS: dict[str, tuple[list[str], list[str]]] = {
 }
 
 
+FROZEN = "quantizer_model"  # the name of a quantizer in a model on its codes
+
+
 def with_lora(
     model: PreTrainedModel,
     *,
@@ -43,8 +46,9 @@ def with_lora(
         rank: of the products, r.
         alpha: the products are added `alpha / rank` times.
         dropout: of what enters the products.
-        target_modules: names of the layers to adapt; by default those of the model's family, and
-            for other families what PEFT knows.
+        target_modules: names of the layers to adapt, or ends of their paths; by default those of
+            the model's family, and for other families what PEFT knows. Never of a quantizer, which
+            is frozen.
 
     Raises:
         ValueError: PEFT is not installed; the rank is under 1; no layer has such a name; or the
@@ -70,24 +74,29 @@ def with_lora(
     targets = [*target_modules] or targets
     if targets is not None:
         _require_layers(model, targets)
+    has_quantizer = any(FROZEN in name.split(".") for name, _ in model.named_modules())
     options = LoraConfig(
         task_type=TaskType.SEQ_CLS,
         r=rank,
         lora_alpha=alpha,
         lora_dropout=dropout,
         target_modules=targets,
+        exclude_modules=rf"(.*\.)?{FROZEN}\..*" if has_quantizer else None,
         modules_to_save=whole,
     )
     return get_peft_model(model, options)
 
 
 def _require_layers(model: PreTrainedModel, names: Sequence[str]) -> None:
-    layers = {
-        name.rpartition(".")[2]
+    paths = [
+        name
         for name, module in model.named_modules()
-        if isinstance(module, nn.Linear | nn.Conv1d)
-    }
-    missing = sorted({*names} - layers)
+        if isinstance(module, nn.Linear | nn.Conv1d) and FROZEN not in name.split(".")
+    ]
+    layers = {path.rpartition(".")[2] for path in paths}
+    missing = sorted(
+        name for name in {*names} if not any(f".{path}".endswith(f".{name}") for path in paths)
+    )
     if missing:
         raise ValueError(
             f"no layer of {type(model).__name__} is named {', '.join(missing)}; its linear layers "

@@ -16,3 +16,18 @@ def test_a_quantizer_that_moves_in_training_is_refused():
         with_lora(model)
     model.freeze_quantizer()
     with_lora(model)
+
+
+@pytest.mark.parametrize("target", ["embeddings.projection", "projection"])
+def test_a_layer_is_named_by_the_end_of_its_path_and_never_of_the_quantizer(target):
+    model = with_lora(tiny_model(cls=VQDNAForSequenceClassification), target_modules=[target])
+    adapted = [name for name, module in model.named_modules() if hasattr(module, "lora_A")]
+    assert [name.removeprefix("base_model.model.model.") for name in adapted] == [
+        "embeddings.projection"
+    ]
+
+
+@pytest.mark.parametrize("target", ["mbeddings.projection", "stem.projection", "embeddings"])
+def test_what_is_no_layer_beside_the_quantizer_is_refused(target):
+    with pytest.raises(ValueError, match=f"no layer of .* is named {target}; its linear"):
+        with_lora(tiny_model(cls=VQDNAForSequenceClassification), target_modules=[target])
