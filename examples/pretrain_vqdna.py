@@ -94,7 +94,14 @@ def build_language_model(args: LanguageModelArguments) -> PreTrainedModel:
         return model
     if args.kmer_size is not None:
         fields = parse_config_overrides(args.config_overrides, KmerTransformerConfig)
+        if "kmer_size" in fields:
+            raise ValueError("kmer_size is set by --kmer_size; leave it out of --config_overrides.")
         config = KmerTransformerConfig(kmer_size=args.kmer_size, **fields)
+        if config.hidden_size % (2 * config.num_attention_heads):
+            raise ValueError(
+                f"hidden_size is {config.hidden_size}, which {config.num_attention_heads} heads "
+                "(num_attention_heads) do not share in even parts."
+            )
         return KmerTransformerForMaskedLM(config)
     fields = parse_config_overrides(args.config_overrides, VQDNAConfig)
     quantizer = VQDNAQuantizerModel.from_pretrained(str(args.quantizer))

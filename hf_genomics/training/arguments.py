@@ -356,3 +356,5 @@ def _without_effect(model: ModelArguments, data: DataArguments) -> Iterator[str]
         for name, default in vars(ModelArguments()).items():
             if name.startswith("lora_") and getattr(model, name) != default:
                 yield f"--{name} needs --lora"
+    elif model.curvature_learning_rate:
+        yield "--curvature_learning_rate has no effect with --lora, which trains no curvature"

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedConfig
 
+DTYPE_IS_SET = "weights train in float32, and --bf16 true computes in bfloat16"
 _NONE = ("none", "null")
 _BOOLEANS = {"true": True, "false": False}
 
@@ -24,12 +25,14 @@ def parse_config_overrides(text: str, config_class: type[PreTrainedConfig]) -> d
         config_class: The configuration whose fields they are.
 
     Raises:
-        ValueError: A part is no pair, a name is no field (the message has the closest ones) or is
-            given twice, or a value does not fit its field.
+        ValueError: A part is no pair, a name is no field (the message has the closest ones), is
+            given twice or is `dtype`, or a value does not fit its field.
     """
     fields = _field_types(config_class)
     overrides: dict[str, Any] = {}
     for name, value in override_pairs(text):
+        if name in ("dtype", "torch_dtype"):
+            raise ValueError(f"{name} cannot be overridden: {DTYPE_IS_SET}.")
         if name not in fields:
             close = difflib.get_close_matches(name, fields, n=3) or sorted(fields)
             raise ValueError(

@@ -35,7 +35,11 @@ from hf_genomics.training.checkpoint_labels import (
     restart_head,
     shown,
 )
-from hf_genomics.training.config_overrides import override_pairs, parse_config_overrides
+from hf_genomics.training.config_overrides import (
+    DTYPE_IS_SET,
+    override_pairs,
+    parse_config_overrides,
+)
 from hf_genomics.training.recipes import SELECTION_METRIC
 
 logger = logging.getLogger(__name__)
@@ -47,7 +51,7 @@ SET_OTHERWISE = {
     "label2id": "the names of the labels come with the data",
     "num_labels": "the number of labels comes with the data",
     "problem_type": "--problem_type says what the labels are",
-    "dtype": "weights train in float32, and --bf16 true computes in bfloat16",
+    "dtype": DTYPE_IS_SET,
 }
 
 

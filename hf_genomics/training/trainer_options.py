@@ -60,6 +60,21 @@ def refuse_partial_evaluation(training: TrainingArguments) -> None:
             raise ValueError(f"{name} is {getattr(training, name)}, but {why}; leave it out.")
 
 
+def refuse_data_parallel(training: TrainingArguments) -> None:
+    """For trainers of models that tell means of a batch, which `nn.DataParallel` strings together.
+
+    Raises:
+        ValueError: `Trainer` would use it: there are several GPUs and one process.
+    """
+    if training.n_gpu > 1:
+        raise ValueError(
+            f"one process would train on {training.n_gpu} GPUs by nn.DataParallel, which mixes up "
+            "what this model tells of a batch; start one process for each (torchrun "
+            f"--nproc_per_node {training.n_gpu}, or accelerate launch), or show it one GPU by "
+            "CUDA_VISIBLE_DEVICES=0."
+        )
+
+
 def out_of_bounds(training: TrainingArguments, as_it_is: str) -> Iterator[str]:
     """What is said of numbers that no training can have.
 

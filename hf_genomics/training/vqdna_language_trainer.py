@@ -13,7 +13,11 @@ from transformers import EvalPrediction
 
 from hf_genomics.training.label_smoothing import refuse_label_smoothing
 from hf_genomics.training.logged_means import LoggedMeansTrainer
-from hf_genomics.training.trainer_options import refuse_partial_evaluation, require_level
+from hf_genomics.training.trainer_options import (
+    refuse_data_parallel,
+    refuse_partial_evaluation,
+    require_level,
+)
 
 IGNORED = -100
 NUM_BASES = 4
@@ -36,7 +40,8 @@ class VQDNALanguageModelTrainer(LoggedMeansTrainer):
 
     Raises:
         ValueError: `args` ask for label smoothing, choose the best model by a level that it does
-            not have, or have batches scored apart; or there is a `compute_loss_func`.
+            not have, have batches scored apart, or are of one process with several GPUs; or there
+            is a `compute_loss_func`.
     """
 
     def __init__(self, model: Any = None, args: Any = None, **kwargs: Any) -> None:
@@ -48,6 +53,7 @@ class VQDNALanguageModelTrainer(LoggedMeansTrainer):
             )
         if args is not None:
             refuse_partial_evaluation(args)
+            refuse_data_parallel(args)
         if args is not None and model is not None:
             require_level(args, num_levels(model))
         super().__init__(model=model, args=args, compute_metrics=measures, **kwargs)
@@ -86,6 +92,8 @@ def sums_of(outputs: Any, labels: Tensor) -> Tensor:
     the nats of these.
     """
     logits = outputs.logits[..., :NUM_BASES].float()
+    # as the model reads them: what is no base is not predicted, as a masked N
+    labels = torch.where((labels >= 0) & (labels < NUM_BASES), labels, IGNORED)
     is_masked = labels != IGNORED
     count = is_masked.sum(1)
     right = ((logits.argmax(2) == labels) & is_masked).sum(1)

@@ -15,7 +15,11 @@ from transformers import EvalPrediction, TrainingArguments
 from hf_genomics.models.vqdna.hierarchical_quantization import code_counts, perplexity
 from hf_genomics.models.vqdna.modeling_vqdna_quantizer import VQDNAQuantizerModel
 from hf_genomics.training.logged_means import LoggedMeansTrainer
-from hf_genomics.training.trainer_options import refuse_partial_evaluation, require_level
+from hf_genomics.training.trainer_options import (
+    refuse_data_parallel,
+    refuse_partial_evaluation,
+    require_level,
+)
 
 
 class VQDNAQuantizerTrainer(LoggedMeansTrainer):
@@ -33,13 +37,14 @@ class VQDNAQuantizerTrainer(LoggedMeansTrainer):
         kwargs: as for `Trainer`, without `compute_metrics`.
 
     Raises:
-        ValueError: `args` choose the best model by a level that it does not have, or have batches
-            scored apart.
+        ValueError: `args` choose the best model by a level that it does not have, have batches
+            scored apart, or are of one process with several GPUs.
     """
 
     def __init__(self, model: Any = None, args: Any = None, **kwargs: Any) -> None:
         if args is not None:
             refuse_partial_evaluation(args)
+            refuse_data_parallel(args)
         if args is not None and model is not None:
             require_level(args, len(model.config.codebook_sizes))
         super().__init__(model=model, args=args, compute_metrics=self._usage, **kwargs)

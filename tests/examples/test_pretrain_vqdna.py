@@ -178,6 +178,19 @@ def test_a_trained_model_on_k_mers_has_no_mode_of_masking(tmp_path):
         build_language_model(trained)
 
 
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ("kmer_size=3", "kmer_size is set by --kmer_size; leave it out"),
+        ("hidden_size=30,num_attention_heads=4", "hidden_size is 30, which 4 heads"),
+        ("hidden_size=12,num_attention_heads=4", "which 4 heads .* do not share in even parts"),
+    ],
+)
+def test_sizes_that_cannot_be_of_a_model_on_k_mers(overrides, message):
+    with pytest.raises(ValueError, match=message):
+        build_language_model(LanguageModelArguments(kmer_size=2, config_overrides=overrides))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("k", [1, 6])
 def test_the_same_transformer_reads_k_mers(start, tmp_path, k):

@@ -50,6 +50,8 @@ def test_any_configuration_of_transformers_will_do():
         ("multi_curvature=yes", "multi_curvature takes bool, got 'yes'"),
         ("max_length=long", "max_length takes int or none, got 'long'"),
         ("num_layers=1,num_layers=2", "num_layers is overridden twice"),
+        ("dtype=bfloat16", "dtype cannot be overridden: weights train in float32, and --bf16"),
+        ("torch_dtype=float16", "torch_dtype cannot be overridden"),
     ],
 )
 def test_mistakes_are_explained(text, message):

@@ -170,6 +170,10 @@ FOLDER = ["--dataset_name", "data", "--output_dir", "runs"]
         ([*FOLDER, *NEW, "--validation_file", "v.csv"], "--test_file go with --train_file"),
         ([*FILES, *NEW, "--dataset_config_name", "a"], "config_name needs --dataset_name"),
         ([*FILES, *NEW, "--lora_rank", "4"], "--lora_rank needs --lora"),
+        (
+            [*FILES, *TRAINED, "--lora", "--curvature_learning_rate", "0.1"],
+            "--curvature_learning_rate has no effect with --lora",
+        ),
         ([*FILES, *NEW, "--lora_target_modules", "fc"], "--lora_target_modules needs --lora"),
         ([*FILES, *NEW, "--do_train", "false"], "--do_train false needs --model_name_or_path"),
         ([*FILES, *NEW, "--learning_rate", "-1"], "--learning_rate is -1.0; give 0 or a pos"),

@@ -115,6 +115,20 @@ def test_splits_that_are_scored_as_a_whole_are_not_scored_in_parts(
         trainer(model(), arguments)
 
 
+@pytest.mark.parametrize(
+    ("trainer", "model"),
+    [(VQDNAQuantizerTrainer, tiny_quantizer), (VQDNALanguageModelTrainer, tiny_model)],
+)
+def test_several_gpus_in_one_process_are_refused_where_means_would_be_mixed_up(
+    trainer, model, tmp_path
+):
+    arguments = TrainingArguments(str(tmp_path), use_cpu=True, report_to="none")
+    arguments.n_gpu  # noqa: B018  (sets the device up)
+    arguments._n_gpu = 2  # as on a machine with two
+    with pytest.raises(ValueError, match="on 2 GPUs .*torchrun --nproc_per_node 2"):
+        trainer(model(), arguments)
+
+
 def test_a_loss_of_ones_own_is_refused_where_the_model_tells_its_losses(tmp_path):
     arguments = TrainingArguments(str(tmp_path), use_cpu=True, report_to="none")
     with pytest.raises(ValueError, match="compute_loss_func is given, but"):

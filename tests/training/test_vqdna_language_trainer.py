@@ -13,6 +13,7 @@ from transformers import TrainingArguments
 from hf_genomics import DNATokenizer
 from hf_genomics.data.vqdna_collator import SpanMaskingCollator
 from hf_genomics.training.vqdna_language_trainer import (
+    IGNORED,
     VQDNALanguageModelTrainer,
     measures_of,
     sums_of,
@@ -38,6 +39,16 @@ def kmer_model():
     sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
     config = control.KmerTransformerConfig(kmer_size=3, intermediate_size=32, **sizes)
     return control.KmerTransformerForMaskedLM(config).eval()
+
+
+def test_labels_that_are_no_bases_are_not_counted():
+    """A collator of Transformers hides an N, too, and labels it."""
+    logits = torch.randn(2, 6, 7, generator=torch.Generator().manual_seed(0))
+    labels = torch.tensor([[0, 3, IGNORED, 1, IGNORED, IGNORED], [2, IGNORED, 1, IGNORED, 0, 3]])
+    outputs = SimpleNamespace(logits=logits, code_losses=torch.tensor([1.0, 2.0]))
+    others = labels.clone()
+    others[labels == IGNORED] = torch.tensor([4, 5, 6, 4, 5])
+    assert torch.equal(sums_of(outputs, others), sums_of(outputs, labels))
 
 
 def measured(model, batch_size, collator, folder):

@@ -125,6 +125,7 @@ class VQDNAQuantizerConfig(PreTrainedConfig):
     pad_token_id: int | None = 5
 
     def __post_init__(self, **kwargs: Any) -> None:
+        self.num_layers = kwargs.pop("num_hidden_layers", self.num_layers)  # by its other name
         # as JSON gives them back
         self.fsq_levels = list(self.fsq_levels)
         if self.quantizer_type == "fsq":
@@ -243,7 +244,8 @@ class VQDNAQuantizerConfig(PreTrainedConfig):
 
 def check_fields(config_class: type[PreTrainedConfig], names: Iterable[str]) -> None:
     """Raises a `ValueError` for a name that is no field: a configuration would keep it, unread."""
-    known = {*dir(config_class()), "attn_implementation", "torch_dtype"}
+    known = {*dir(config_class()), *config_class.attribute_map, "attn_implementation"}
+    known |= {"torch_dtype"}
     for name in names:
         if name not in known:
             public = [field for field in sorted(known) if not field.startswith("_")]

@@ -116,3 +116,15 @@ def test_a_preset_names_a_field_that_is_none(cls):
 def test_the_configuration_of_another_family_is_refused():
     with pytest.raises(ValueError, match="builds 'vqdna_quantizer'"):
         VQDNAQuantizerConfig.from_dict({"model_type": "phylogpn"})
+
+
+@pytest.mark.parametrize(("layers", "taps"), [(4, [2, 4]), (12, [6, 12])])
+def test_layers_may_be_numbered_by_their_other_name(layers, taps):
+    config = VQDNAQuantizerConfig(num_hidden_layers=layers)
+    assert (config.num_layers, config.num_hidden_layers) == (layers, layers)
+    assert (
+        config.quantizer_layers == taps == VQDNAQuantizerConfig(num_layers=layers).quantizer_layers
+    )
+    assert VQDNAQuantizerConfig.preset("vq", num_hidden_layers=layers).num_layers == layers
+    fsq = VQDNAQuantizerConfig(quantizer_type="fsq", num_hidden_layers=layers)
+    assert fsq.quantizer_layers == [layers]
