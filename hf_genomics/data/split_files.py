@@ -89,13 +89,16 @@ def _tables(folder: Path, pattern: str = "**/*") -> list[Path]:
     return sorted(
         path
         for path in folder.glob(pattern)
-        if path.is_file() and table_suffix(path) and not _is_hidden(path.relative_to(folder))
+        if path.is_file()
+        and table_suffix(path)
+        and not _is_hidden(path.relative_to(folder), pattern)
     )
 
 
-def _is_hidden(path: Path) -> bool:
-    """Whether `datasets` passes a path over: copies of an editor, caches."""
-    return any(part.startswith((".", "__")) for part in path.parts)
+def _is_hidden(path: Path, pattern: str) -> bool:
+    """Whether `datasets` passes a path over that is not named so: copies of an editor, caches."""
+    named = {"..", *pattern.split("/")}
+    return any(part.startswith((".", "__")) for part in path.parts if part not in named)
 
 
 def _require_one_copy(files: Iterable[Path]) -> None:

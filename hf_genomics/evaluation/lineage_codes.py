@@ -170,14 +170,8 @@ def _cached(
                 return []
             of_genome = np.split(file["codes"], np.cumsum(file["lengths"])[:-1], axis=1)
             digests = file["sequences"]
-    except (
-        KeyError,
-        TypeError,
-        ValueError,
-        EOFError,
-        BadZipFile,
-    ):  # a file of others, or a damaged one
-        return []
+    except (KeyError, TypeError, ValueError, EOFError, BadZipFile):
+        return []  # a file of others, or a damaged one
     known = []
     for sequence, digest, codes in zip(sequences, digests, of_genome, strict=False):
         if hashlib.sha256(sequence.encode()).hexdigest() != digest:

@@ -94,6 +94,16 @@ def test_copies_in_hidden_folders_are_not_read(tmp_path, readme):
     assert theirs.num_rows == len(TRAIN)
 
 
+@pytest.mark.parametrize("pattern", [".cache/train.csv", "../rows/train.csv"])
+def test_a_hidden_file_is_read_where_it_is_named(tmp_path, pattern):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    write_csv(folder / pattern, TRAIN)
+    readme = f"---\nconfigs:\n- config_name: a\n  data_files: '{pattern}'\n---\n"
+    (folder / "README.md").write_text(readme)
+    assert rows_of(load_sequence_dataset(folder)["train"]) == TRAIN
+
+
 @pytest.mark.parametrize("copy", ["train.csv.gz", "train.parquet", "train.tsv"])
 def test_a_table_that_stands_twice_is_refused(tmp_path, copy):
     write_csv(tmp_path / "train.csv", TRAIN)
