@@ -135,7 +135,8 @@ def contexts(states: NDArray[np.int8]) -> NDArray[np.int8]:
 
 
 def _sites_of(row: Mapping[str, Any], number: int) -> AlignmentSites:
-    left, right = row.get("left_flank", "")[-FLANK:], row.get("right_flank", "")[:FLANK]
+    left = (row.get("left_flank") or "")[-FLANK:]  # a missing flank may be null too
+    right = (row.get("right_flank") or "")[:FLANK]
     around = contexts(reference_states(left + row["sequence"] + right))
     context = around[len(left) : len(left) + len(row["sequence"])]
     known = np.flatnonzero(context[:, FLANK] != UNKNOWN)

@@ -240,10 +240,12 @@ class SequenceClassifier:
             names: What an error calls each of them; "Sequence 0 of the batch" and so on if None.
 
         Raises:
-            ValueError: A sequence is empty or white space, holds a character that is no nucleotide
-                code, or is too long for the model (the message has its name); or a prediction is
-                not finite.
+            ValueError: There is no sequence; one is empty or white space, holds a character that is
+                no nucleotide code, or is too long for the model (the message has its name); or a
+                prediction is not finite.
         """
+        if not len(sequences):
+            raise ValueError("there is no sequence to classify; give one or more.")
         started = time.perf_counter()
         names = names or [f"Sequence {row} of the batch" for row in range(len(sequences))]
         for name, sequence in zip(names, sequences, strict=True):

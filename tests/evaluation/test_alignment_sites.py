@@ -89,6 +89,8 @@ def test_contexts_reach_into_the_flanks():
     sites = AlignmentSites.from_regions([row])
     assert sites.context.tolist() == [[2, 3, 0, 1, 3], [3, 0, 1, 3, 4]]
     assert sites.position.tolist() == [7, 8]
+    without = AlignmentSites.from_regions([row | {"left_flank": None, "right_flank": None}])
+    assert without.context.tolist() == [[4, 4, 0, 1, 4], [4, 0, 1, 4, 4]]
 
 
 def test_regions_get_codon_positions_only_if_they_are_coding():

@@ -119,6 +119,9 @@ def test_regression_gives_numbers():
 
 def test_bad_sequences_are_named():
     classify = classifier(num_labels=2)
+    for nothing in ([], np.array([])):
+        with pytest.raises(ValueError, match="no sequence to classify"):
+            classify(nothing)
     with pytest.raises(ValueError, match="Sequence 1 of the batch is empty"):
         classify(["ACGT", ""])
     with pytest.raises(ValueError, match="Sequence 0 of the batch is empty"):
