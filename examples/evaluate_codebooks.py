@@ -20,6 +20,7 @@ from transformers.utils.logging import tqdm
 from hf_genomics import DNATokenizer, VQDNAQuantizerModel
 from hf_genomics.data.genome_windows import GenomeWindows, WindowCollator, load_genomes
 from hf_genomics.evaluation.codebooks import SHIFT, as_table, codebook_metrics
+from hf_genomics.evaluation.loaded_weights import load_whole
 from hf_genomics.evaluation.named_models import named_folders
 from hf_genomics.evaluation.results import (
     command_line,
@@ -74,7 +75,7 @@ def load_model(source: str, window: int) -> VQDNAQuantizerModel:
         ValueError: there is none, or it needs longer windows.
     """
     try:
-        model: VQDNAQuantizerModel = VQDNAQuantizerModel.from_pretrained(source).eval()
+        model: VQDNAQuantizerModel = load_whole(VQDNAQuantizerModel, source).eval()
     except (OSError, HFValidationError) as error:
         reason = str(error).partition("\n")[0]
         raise ValueError(

@@ -39,6 +39,7 @@ from hf_genomics.evaluation.context_rates import (
     site_log_likelihoods,
 )
 from hf_genomics.evaluation.context_rates_file import save_context_rates
+from hf_genomics.evaluation.loaded_weights import load_whole
 from hf_genomics.evaluation.model_likelihood import likelihood_of, model_log_likelihoods
 from hf_genomics.evaluation.results import (
     command_line,
@@ -47,6 +48,7 @@ from hf_genomics.evaluation.results import (
     write_results,
 )
 from hf_genomics.training.alignment_loading import Alignment, load_alignment
+from hf_genomics.training.user_errors import user_errors_in_one_line
 
 MODEL = "PhyloGPN"
 SIZES = (1, 3, 5)
@@ -56,7 +58,8 @@ def main() -> None:
     args = parse_arguments(sys.argv[1:])
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     logging.getLogger("hf_genomics.evaluation").setLevel(logging.INFO)
-    model = PhyloGPNForMaskedLM.from_pretrained(args.model)
+    with user_errors_in_one_line("evaluate_phylogpn.py"):
+        model = load_whole(PhyloGPNForMaskedLM, args.model)
     model.to(torch.device(args.device))
     alignment = load_alignment(
         args.dataset_name,

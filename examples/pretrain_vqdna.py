@@ -25,6 +25,7 @@ from transformers import AutoModelForMaskedLM, PreTrainedModel, set_seed
 
 from hf_genomics import DNATokenizer, VQDNAConfig, VQDNAForMaskedLM, VQDNAQuantizerModel
 from hf_genomics.data.vqdna_collator import SpanMaskingCollator
+from hf_genomics.evaluation.loaded_weights import load_whole, naming_weights
 from hf_genomics.evaluation.results import source_commit
 from hf_genomics.models.vqdna.codebook import Codebook
 from hf_genomics.training.checkpoints import checkpoint_to_resume
@@ -83,7 +84,10 @@ def build_language_model(args: LanguageModelArguments) -> PreTrainedModel:
     """The model that the arguments name: random weights on a vocabulary, or trained ones."""
     if args.model_name_or_path is not None:
         # small steps vanish in weights of bfloat16, as which a checkpoint may have been saved
-        model = AutoModelForMaskedLM.from_pretrained(args.model_name_or_path, dtype=torch.float32)
+        with naming_weights(args.model_name_or_path):
+            model = AutoModelForMaskedLM.from_pretrained(
+                args.model_name_or_path, dtype=torch.float32
+            )
         if args.mask_mode is not None:
             if not hasattr(model.config, "mask_mode"):
                 raise ValueError(
@@ -104,7 +108,7 @@ def build_language_model(args: LanguageModelArguments) -> PreTrainedModel:
             )
         return KmerTransformerForMaskedLM(config)
     fields = parse_config_overrides(args.config_overrides, VQDNAConfig)
-    quantizer = VQDNAQuantizerModel.from_pretrained(str(args.quantizer))
+    quantizer = load_whole(VQDNAQuantizerModel, str(args.quantizer))
     if any(
         isinstance(module, Codebook) and module.kmeans_init and not module.num_updates
         for module in quantizer.modules()

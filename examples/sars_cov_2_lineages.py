@@ -48,6 +48,7 @@ from hf_genomics.evaluation.lineage_tables import (
     mutation_table,
     summary_table,
 )
+from hf_genomics.evaluation.loaded_weights import load_whole
 from hf_genomics.evaluation.named_models import named_folders
 from hf_genomics.evaluation.results import (
     command_line,
@@ -72,7 +73,8 @@ def main() -> None:
     markers: dict[str, list[dict[str, Any]]] = {}
     used: dict[str, list[int]] = {}
     for number, (name, path) in enumerate(models_of(args.models).items()):
-        model = VQDNAQuantizerModel.from_pretrained(path).eval().to(args.device)
+        with user_errors_in_one_line("sars_cov_2_lineages.py"):
+            model = load_whole(VQDNAQuantizerModel, path).eval().to(args.device)
         reader = ContextCodes(model)
         codes = codes_of_genomes(reader, genomes.sequences, folder / f"codes_{name}.npz")
         scored |= embeddings_of(name, model, codes, genomes)

@@ -24,6 +24,7 @@ from transformers import set_seed
 
 from hf_genomics import DNATokenizer, VQDNAQuantizerConfig, VQDNAQuantizerModel
 from hf_genomics.data.genome_windows import GenomeWindows, WindowCollator
+from hf_genomics.evaluation.loaded_weights import load_whole
 from hf_genomics.evaluation.results import source_commit
 from hf_genomics.training.checkpoints import checkpoint_to_resume
 from hf_genomics.training.config_overrides import override_pairs, parse_config_overrides
@@ -70,7 +71,7 @@ def build_quantizer(args: QuantizerArguments) -> VQDNAQuantizerModel:
     """The quantizer that the arguments name: random weights, or trained ones."""
     if args.model_name_or_path is not None:
         # small steps vanish in weights of bfloat16, as which a checkpoint may have been saved
-        return VQDNAQuantizerModel.from_pretrained(args.model_name_or_path, dtype=torch.float32)
+        return load_whole(VQDNAQuantizerModel, args.model_name_or_path, dtype=torch.float32)
     lists = ("codebook_sizes", "quantizer_layers")
     for name, _ in override_pairs(args.config_overrides):
         if name in lists:

@@ -32,6 +32,7 @@ from hf_genomics import PhyloGPNForMaskedLM
 from hf_genomics.data.fasta import read_fasta
 from hf_genomics.evaluation.bootstrap import Estimate
 from hf_genomics.evaluation.context_rates_file import load_context_rates
+from hf_genomics.evaluation.loaded_weights import load_whole
 from hf_genomics.evaluation.named_models import named_folders
 from hf_genomics.evaluation.results import (
     command_line,
@@ -54,6 +55,7 @@ from hf_genomics.evaluation.zero_shot import (
     mean_over_kinds,
     mean_table,
 )
+from hf_genomics.training.user_errors import user_errors_in_one_line
 
 # Column of `score_variants` to its name here; all of them are smaller for more damage.
 MODEL_SCORES = {"llr": "log-likelihood ratio", "site_rate": "site rate", "entropy": "entropy"}
@@ -61,15 +63,17 @@ MODEL_SCORES = {"llr": "log-likelihood ratio", "site_rate": "site rate", "entrop
 
 def main() -> None:
     args = parse_arguments(sys.argv[1:])
-    sequences = {record.name: record.sequence for record in read_fasta(args.fasta)}
-    if args.assay == "brca1":
-        assay = read_brca1(args.table, next(iter(sequences)))
-    else:
-        assay = read_mpra(args.table)
+    with user_errors_in_one_line("zero_shot_variants.py"):
+        sequences = {record.name: record.sequence for record in read_fasta(args.fasta)}
+        if args.assay == "brca1":
+            assay = read_brca1(args.table, next(iter(sequences)))
+        else:
+            assay = read_mpra(args.table)
     scores: dict[str, Any] = {}
     models = {}
     for name, folder in args.model.items():
-        model = PhyloGPNForMaskedLM.from_pretrained(folder)
+        with user_errors_in_one_line("zero_shot_variants.py"):
+            model = load_whole(PhyloGPNForMaskedLM, folder)
         models[name] = {"folder": folder, "num_parameters": model.num_parameters()}
         scores |= model_scores(name, model, assay, args)
     if args.context_rates is not None:

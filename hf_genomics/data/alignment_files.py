@@ -95,7 +95,8 @@ def numbered_lines(
         arrived: Told now and then how many bytes of the file, as it lies on disk, have been read.
 
     Raises:
-        ValueError: A compressed file is cut off, damaged, or compressed in another way.
+        ValueError: A compressed file is cut off, damaged, or compressed in another way; or lines
+            end with a carriage return alone.
         OSError: The file cannot be read.
     """
     number = 0
@@ -109,7 +110,7 @@ def numbered_lines(
             for number, line in enumerate(raw, start=1):
                 if arrived is not None and number % _LINES_PER_REPORT == 0:
                     arrived(raw.tell())
-                yield number, line.removeprefix(BOM_UTF8) if number == 1 else line
+                yield number, _first_line(path, line) if number == 1 else line
             return
         _check_bgzip_end(path, raw, start)
         raw.seek(0)
@@ -119,11 +120,22 @@ def numbered_lines(
                 for number, line in enumerate(stream, start=1):
                     if arrived is not None and number % _LINES_PER_REPORT == 0:
                         arrived(raw.tell())
-                    yield number, line.removeprefix(BOM_UTF8) if number == 1 else line
+                    yield number, _first_line(path, line) if number == 1 else line
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise ValueError(
                 f"{path} breaks off or is damaged after line {number} ({error}); get it again."
             ) from error
+
+
+def _first_line(path: Path, line: bytes) -> bytes:
+    """A file's first line without byte-order mark."""
+    # where lines end with these alone, the first one is the whole file
+    if b"\r" in line.rstrip(b"\r\n"):
+        raise ValueError(
+            f"{path}: the lines end with a carriage return alone; write line feeds in their place "
+            "(tr '\\r' '\\n')."
+        )
+    return line.removeprefix(BOM_UTF8)
 
 
 def alignment_format(path: Path) -> AlignmentFormat:

@@ -100,7 +100,12 @@ class SpanMaskingCollator:
         Args:
             rows: each with a `sequence`, or with `input_ids` from a tokenizer; of these, positions
                 with 0 in the row's `attention_mask` are left out.
+
+        Raises:
+            ValueError: there are no rows.
         """
+        if not rows:
+            raise ValueError("a batch needs a row or more, and none was given.")
         batch = self._padded(rows)
         ids, there = batch["input_ids"], batch["attention_mask"]
         is_masked = torch.zeros_like(ids, dtype=torch.bool)

@@ -38,6 +38,30 @@ def require_all_weights(loading: Mapping[str, Any], name: str) -> None:
         )
 
 
+def load_whole(auto: Any, name: str, **options: Any) -> Any:
+    """The model of a folder or of the Hub, none of whose weights are random.
+
+    Args:
+        auto: Class with `from_pretrained`: an Auto class, or the model's own.
+        name: Folder, or id on the Hub.
+        options: For `from_pretrained`.
+
+    Raises:
+        ValueError: Weights cannot be read, are missing, or have another shape than the
+            configuration says.
+        OSError: There is no such model.
+    """
+    with naming_weights(name):
+        model, loading = auto.from_pretrained(
+            name,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # refused below, in one sentence
+            **options,
+        )
+    require_all_weights(loading, name)
+    return model
+
+
 @contextmanager
 def naming_weights(name: str) -> Iterator[None]:
     """Says whose weights cannot be read, which safetensors does not.

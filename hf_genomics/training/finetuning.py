@@ -25,6 +25,7 @@ from hf_genomics.evaluation.classification import (
     require_model,
     require_trained,
 )
+from hf_genomics.evaluation.loaded_weights import naming_weights
 from hf_genomics.evaluation.metrics import CLASSIFICATION_METRICS, REGRESSION_METRICS
 from hf_genomics.tokenization_dna import DNATokenizer
 from hf_genomics.training.arguments import ModelArguments
@@ -206,7 +207,8 @@ def pretrained_model(
     Raises:
         ValueError: There is no such folder; it holds a quantizer; the checkpoint has other labels
             than the data (see `matching_settings`) and `ignore_mismatched_sizes` is False; its
-            head is new though `is_trained`; or an override is no field or does not fit the weights.
+            head is new though `is_trained`; its weights cannot be read; or an override is no field
+            or does not fit the weights.
         StrictDataclassError: An override has a value that the configuration refuses.
     """
     require_model(name_or_path)
@@ -227,16 +229,17 @@ def pretrained_model(
             if not ignore_mismatched_sizes or is_trained:
                 raise
             new_head = True
-    model, loading = AutoModelForSequenceClassification.from_pretrained(
-        name_or_path,
-        output_loading_info=True,
-        ignore_mismatched_sizes=ignore_mismatched_sizes,
-        # small steps vanish in weights of bfloat16, as which a checkpoint may have been saved
-        dtype=torch.float32,
-        **overrides,
-        **labels,
-        **options,
-    )
+    with naming_weights(name_or_path):
+        model, loading = AutoModelForSequenceClassification.from_pretrained(
+            name_or_path,
+            output_loading_info=True,
+            ignore_mismatched_sizes=ignore_mismatched_sizes,
+            # small steps vanish in weights of bfloat16, as which a checkpoint may have been saved
+            dtype=torch.float32,
+            **overrides,
+            **labels,
+            **options,
+        )
     if new_head:
         restart_head(model)
     if is_trained:

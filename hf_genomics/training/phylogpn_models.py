@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from hf_genomics.evaluation.loaded_weights import naming_weights
 from hf_genomics.models.phylogpn.configuration_phylogpn import PhyloGPNConfig
 from hf_genomics.models.phylogpn.modeling_phylogpn import PhyloGPNForMaskedLM
 from hf_genomics.models.phylogpn.phylogeny import Phylogeny
@@ -51,7 +52,8 @@ def build_phylogpn(
     if args.model_name_or_path is None:
         return PhyloGPNForMaskedLM(config)
     # small steps vanish in weights of bfloat16, as which a checkpoint may have been saved
-    model: PhyloGPNForMaskedLM = PhyloGPNForMaskedLM.from_pretrained(
-        args.model_name_or_path, config=config, dtype=torch.float32
-    )
+    with naming_weights(args.model_name_or_path):
+        model: PhyloGPNForMaskedLM = PhyloGPNForMaskedLM.from_pretrained(
+            args.model_name_or_path, config=config, dtype=torch.float32
+        )
     return model

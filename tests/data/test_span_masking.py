@@ -170,3 +170,8 @@ def test_a_tokenizer_without_a_mask_token_is_refused():
 def test_lengths_of_spans_are_in_positions_whatever_the_unit(options, expected):
     drawn = [runs(spans(20_000, seed, share=0.02, **options)) for seed in range(40)]
     assert np.concatenate(drawn).mean() == pytest.approx(expected, rel=0.1)
+
+
+def test_a_batch_without_rows_is_refused():
+    with pytest.raises(ValueError, match="a batch needs a row or more"):
+        SpanMaskingCollator(DNATokenizer())([])

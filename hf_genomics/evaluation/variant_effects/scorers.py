@@ -14,7 +14,7 @@ import torch
 
 from hf_genomics.data.indexed_genome import IndexedGenome
 from hf_genomics.evaluation.devices import usable_device
-from hf_genomics.evaluation.loaded_weights import naming_weights, require_all_weights
+from hf_genomics.evaluation.loaded_weights import load_whole
 from hf_genomics.evaluation.variant_effects.alleles import Substitutions
 from hf_genomics.evaluation.variant_effects.classifier_scorer import ClassifierScorer
 from hf_genomics.evaluation.variant_effects.log_rate_scorer import LogRateScorer
@@ -127,13 +127,4 @@ def load_model(
             "sequence classification."
         )
     auto = AutoModelForSequenceClassification if classifier else AutoModelForMaskedLM
-    with naming_weights(name_or_path):
-        model, loading = auto.from_pretrained(
-            name_or_path,
-            dtype=DTYPES[dtype],
-            output_loading_info=True,
-            ignore_mismatched_sizes=True,  # refused below, in one sentence
-            **trust,
-        )
-    require_all_weights(loading, name_or_path)
-    return model.to(where).eval()
+    return load_whole(auto, name_or_path, dtype=DTYPES[dtype], **trust).to(where).eval()
