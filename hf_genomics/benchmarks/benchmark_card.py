@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import Any
 
+from hf_genomics.data.rewritten_folders import rows_digest
 from hf_genomics.data.split_files import SPLITS
 
 from .specs import BenchmarkSpec, LabelKind, TaskSpec
@@ -48,8 +48,6 @@ def _front_matter(spec: BenchmarkSpec, provenance: dict[str, Any], tasks: list[T
         lines.append(f"- config_name: {task.name}")
         if task is default_task(tasks, provenance["configurations"]):
             lines.append("  default: true")
-        # `datasets` caches a folder by this block alone: with a checksum of the rows in it, a data
-        # set that was built anew is read anew.
         lines.append(f"  description: {json.dumps(_description(task, provenance['sha256']))}")
         lines.append("  data_files:")
         for split in provenance["configurations"][task.name]["rows"]:
@@ -63,8 +61,8 @@ def default_task(tasks: list[TaskSpec], records: dict[str, Any]) -> TaskSpec:
 
 
 def _description(task: TaskSpec, checksums: dict[str, str]) -> str:
-    own = "".join(sum_ for name, sum_ in checksums.items() if name.startswith(f"{task.name}/"))
-    return f"{task.task}; rows {hashlib.sha256(own.encode()).hexdigest()[:16]}"
+    own = [sum_ for name, sum_ in checksums.items() if name.startswith(f"{task.name}/")]
+    return f"{task.task}; rows {rows_digest(own)}"
 
 
 def _table(tasks: list[TaskSpec], records: dict[str, Any]) -> str:

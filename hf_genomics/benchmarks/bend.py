@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hf_genomics.data.fasta import open_text
+from hf_genomics.data.tables import naming_file
 
 from .configurations import Configuration, in_order, require_rows
 from .genome_sequences import Stretch, cut_out
@@ -124,7 +125,7 @@ def _file(task: TaskSpec, source: Source) -> Path | None:
 
 def _read_bed(path: Path) -> list[dict[str, str]]:
     """The rows of a BED file with a header."""
-    with open_text(path) as file:
+    with naming_file(path), open_text(path) as file:
         reader = csv.reader(file, delimiter="\t")
         header = next(reader, [])
         missing = [name for name in COLUMNS if name not in header]

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from hf_genomics.data.alignment_files import sha256_of
+from hf_genomics.data.licences import require_licence
 from hf_genomics.data.progress import bar, bars_shown
 
 from .benchmark_card import card
@@ -56,8 +57,9 @@ def build_dataset(
     """
     benchmark = find_benchmark(name)
     options = options or BuildOptions()
-    output = Path(output).absolute()
+    output = Path(output).resolve()
     check_target(output, overwrite=overwrite)
+    require_licence(licence)
     with (
         bars_shown(progress),
         opened(source, benchmark.SPEC) as place,
@@ -74,8 +76,9 @@ def build_dataset(
         provenance = {
             "origin": ORIGIN,
             "benchmark": benchmark.SPEC.name,
+            "url": benchmark.SPEC.url,
             "licence": licence or benchmark.SPEC.licence,
-            "options": _plain(options),
+            "options": plain_options(options),
             "configurations": records,
             "sha256": checksums,
         }
@@ -140,7 +143,7 @@ def _write_parquet(folder: Path, configuration: Configuration) -> dict[str, str]
     return checksums
 
 
-def _plain(options: BuildOptions) -> dict[str, Any]:
+def plain_options(options: BuildOptions) -> dict[str, Any]:
     """Options as JSON, files by their name and checksum: a path would differ between machines."""
     return {
         "genomes": {label: _file(path) for label, path in sorted(options.genomes.items())},

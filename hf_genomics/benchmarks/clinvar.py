@@ -10,6 +10,7 @@ from pathlib import Path
 from datasets import DatasetDict
 
 from hf_genomics.data.fasta import open_text
+from hf_genomics.data.tables import naming_file
 
 from .assemblies import contig_key
 from .configurations import Configuration
@@ -115,7 +116,7 @@ def _read_vcf(path: Path, counts: Counter[str]) -> tuple[str | None, list[Varian
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    with open_text(path) as file:
+    with naming_file(path), open_text(path) as file:
         for number, line in enumerate(file, start=1):
             yield number, line.rstrip("\r\n")
 

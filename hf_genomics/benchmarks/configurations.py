@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,8 @@ class Configuration:
     Attributes:
         task: what it is.
         dataset: splits with `sequence`, `label` and perhaps other columns.
-        sources: the files it was made from, by the name that the provenance file gives them.
+        sources: the files it was made from, or folders of many files, by the name that the
+            provenance file gives them.
         notes: sentences for the card.
         counts: numbers for the provenance file.
     """
@@ -108,7 +110,7 @@ def describe(
 
     Args:
         configuration: what is described.
-        checksum: of a source; one that remembers serves configurations of the same genome.
+        checksum: of a file; one that remembers serves configurations of the same genome.
     """
     task, dataset = configuration.task, configuration.dataset
     sequences = {split: table_of(rows).column("sequence") for split, rows in dataset.items()}
@@ -122,12 +124,38 @@ def describe(
             split: content_digest(column_list(rows, "sequence"), column_list(rows, "label"))
             for split, rows in dataset.items()
         },
-        "sources": {name: checksum(path) for name, path in sorted(configuration.sources.items())},
+        "sources": {
+            name: _folder_digest(path) if path.is_dir() else checksum(path)
+            for name, path in sorted(configuration.sources.items())
+        },
     }
     if configuration.counts:
         record["counts"] = configuration.counts
     record["notes"] = [*configuration.notes, *_comparison(record, task)]
     return record
+
+
+def named_genomes(genomes: Mapping[str, Path]) -> dict[str, Path]:
+    """Genomes under the names that the provenance file gives them.
+
+    Args:
+        genomes: by the classes that they are for.
+    """
+    files = {path.name: path for path in genomes.values()}
+    if all(files[path.name] == path for path in genomes.values()):
+        return {f"genome {name}": path for name, path in files.items()}
+    return {f"genome {path.name} of {label}": path for label, path in genomes.items()}
+
+
+def _folder_digest(folder: Path) -> str:
+    """SHA-256 of the lines `checksum name` of the files in a folder, as `sha256sum *` writes them.
+
+    That of each of thousands of short files would be longer than the files.
+    """
+    digest = hashlib.sha256()
+    for file in sorted(file for file in folder.iterdir() if file.is_file()):
+        digest.update(f"{sha256_of(file)}  {file.name}\n".encode())
+    return digest.hexdigest()
 
 
 def table_of(rows: Dataset) -> pa.Table:

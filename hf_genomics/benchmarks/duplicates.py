@@ -11,24 +11,25 @@ from .labelled_rows import column_list
 
 
 def count_duplicates(dataset: DatasetDict) -> dict[str, dict[str, int]]:
-    """For each split, rows whose sequence (of variants: with the allele) stands elsewhere too.
+    """For each split, rows whose sequence (of variants: with the alleles) stands elsewhere too.
 
     Returns:
         For each split: `within`, rows whose sequence stands earlier in the same split;
         `in_<other>`, rows whose sequence stands in a split named earlier (train, validation, test);
         `in_<other>_other_label`, those of them that never have the same label there.
     """
-    labels_of: dict[str, Mapping[tuple[str, str], set[Any]]] = {}
+    labels_of: dict[str, Mapping[tuple[str, ...], set[Any]]] = {}
     counts: dict[str, dict[str, int]] = {}
     for split, rows in dataset.items():
-        seen: dict[tuple[str, str], set[Any]] = {}
+        seen: dict[tuple[str, ...], set[Any]] = {}
         found = {"within": 0}
         for other in labels_of:
             found[f"in_{other}"] = found[f"in_{other}_other_label"] = 0
         sequences, labels = column_list(rows, "sequence"), column_list(rows, "label")
-        alleles = column_list(rows, "alt") if "alt" in rows.column_names else [""] * len(rows)
-        for row in zip(sequences, alleles, labels, strict=True):
-            sequence, label = row[:2], tuple(row[2]) if isinstance(row[2], list) else row[2]
+        alleles = [column_list(rows, n) for n in ("ref", "alt") if n in rows.column_names]
+        for *sequence_and_alleles, found_label in zip(sequences, *alleles, labels, strict=True):
+            sequence = tuple(sequence_and_alleles)
+            label = tuple(found_label) if isinstance(found_label, list) else found_label
             found["within"] += sequence in seen
             seen.setdefault(sequence, set()).add(label)
             for other, known in labels_of.items():

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 from datasets import Dataset
 
-from .configurations import Configuration, in_order, read_configuration, require_rows
+from .configurations import Configuration, in_order, named_genomes, read_configuration, require_rows
 from .genome_sequences import Stretch, cut_out
 from .genomic_layouts import Layout, find_layout, layout_of, read_stretches, read_texts
 from .labelled_rows import checked_sequences, split_dataset
@@ -175,12 +175,16 @@ def _from_coordinates(task: TaskSpec, layout: Layout, options: BuildOptions) -> 
         )
         for split, rows in places.items()
     }
-    sources |= {f"genome {genome.name}": genome for genome, _ in jobs}
+    used = {
+        label: options.genome(label) for tables in layout.coordinates.values() for label in tables
+    }
+    sources |= named_genomes(used)
     return Configuration(task, in_order(splits), sources)
 
 
 def _from_folders(task: TaskSpec, layout: Layout, options: BuildOptions) -> Configuration:
     splits = {}
+    sources: dict[str, Path] = {}
     for split, folders in layout.folders.items():
         sequences: list[str] = []
         labels: list[int] = []
@@ -190,9 +194,10 @@ def _from_folders(task: TaskSpec, layout: Layout, options: BuildOptions) -> Conf
                 checked = checked_sequences(pa.chunked_array([[text]], pa.string()), file)
                 sequences += checked.to_pylist()
             require_rows(len(sequences) - before, folder)
+            sources[folder.relative_to(layout.root).as_posix()] = folder
             labels += [number] * (len(sequences) - before)
         splits[split] = _mixed(sequences, labels, task, options)
-    return Configuration(task, in_order(splits))
+    return Configuration(task, in_order(splits), sources)
 
 
 def _from_tables(task: TaskSpec, layout: Layout) -> Configuration:

@@ -18,6 +18,7 @@ from hf_genomics.data.split_files import (
     canonical_split,
     configurations_of,
     select_configuration,
+    tables_below,
 )
 from hf_genomics.data.tables import table_suffix
 
@@ -66,27 +67,41 @@ def layout_of(task: TaskSpec, folder: Path, root: Path) -> Layout | None:
     """The files of a set in its own folder.
 
     Raises:
-        ValueError: A split lacks a class, or has two tables of one.
+        ValueError: A split lacks a class, or has two tables of one, or there are tables of which it
+            cannot be told what they are.
     """
     coordinates: dict[str, dict[str, Path]] = {}
     folders: dict[str, dict[str, Path]] = {}
-    for split in SPLITS:
-        if not (folder / split).is_dir():
-            continue
-        tables = _by_name(task, folder / split)
-        named = {f.name: f for f in sorted((folder / split).iterdir()) if f.is_dir()}
+    for split, home in _split_folders(folder).items():
+        tables = _by_name(task, home)
+        named = {f.name: f for f in sorted(home.iterdir()) if f.is_dir()}
         if set(tables) & set(task.label_names):
-            coordinates[split] = _all_classes(task, tables, folder / split)
+            coordinates[split] = _all_classes(task, tables, home)
         elif set(named) & set(task.label_names):
-            folders[split] = _all_classes(task, named, folder / split)
+            folders[split] = _all_classes(task, named, home)
     if coordinates or folders:
         return Layout(root, coordinates, folders)
-    try:
-        found = configurations_of(folder)
-        name = select_configuration(found, None, where=str(folder))
-    except ValueError:
+    if not tables_below(folder):
         return None
+    found = configurations_of(folder)
+    name = select_configuration(found, None, where=str(folder))
     return Layout(root, tables=found[name])
+
+
+def _split_folders(folder: Path) -> dict[str, Path]:
+    """The folders of the splits, under any of their names: `valid` is that of validation."""
+    found: dict[str, Path] = {}
+    for home in sorted(folder.iterdir()):
+        split = canonical_split(home.name)
+        if split not in SPLITS or not home.is_dir():
+            continue
+        if split in found:
+            raise ValueError(
+                f"Split {split!r} has the folders {found[split]} and {home}; which one is meant? "
+                "Leave one."
+            )
+        found[split] = home
+    return {split: found[split] for split in SPLITS if split in found}
 
 
 def _by_name(task: TaskSpec, folder: Path) -> dict[str, Path]:

@@ -10,10 +10,10 @@ from datasets import DatasetDict, load_dataset
 
 from hf_genomics.data.progress import bars_shown
 
-from .building import read_checked, wanted_tasks
+from .building import plain_options, read_checked, wanted_tasks
 from .configurations import in_order
 from .registry import find_benchmark
-from .specs import BuildOptions
+from .specs import BenchmarkSpec, BuildOptions
 from .table_sources import opened
 from .writing import PROVENANCE
 
@@ -59,6 +59,7 @@ def load_benchmark(
     build_options = BuildOptions(**options)
     with bars_shown(progress), opened(source, spec) as place:
         if isinstance(place, Path) and _was_built(place, spec.name):
+            _require_same_options(place, build_options, spec)
             return _load_built(place, name, None if config is None else spec.task(config).name)
         asked = [] if config is None else [config]
         tasks = wanted_tasks(benchmark, place, asked, build_options)
@@ -70,7 +71,25 @@ def load_benchmark(
 
 def _was_built(folder: Path, name: str) -> bool:
     record = folder / PROVENANCE
-    return record.is_file() and json.loads(record.read_text("utf-8")).get("benchmark") == name
+    if not record.is_file():
+        return False
+    try:
+        facts = json.loads(record.read_text("utf-8"))
+    except ValueError:
+        return False
+    return isinstance(facts, dict) and facts.get("benchmark") == name
+
+
+def _require_same_options(folder: Path, options: BuildOptions, spec: BenchmarkSpec) -> None:
+    """Raises ValueError where the rows of a built folder come from other options than are given."""
+    built = json.loads((folder / PROVENANCE).read_text("utf-8")).get("options", {})
+    asked, default = plain_options(options), plain_options(BuildOptions())
+    for name in (*spec.options, "seed"):
+        if asked[name] not in (default[name], built.get(name)):
+            raise ValueError(
+                f"{folder} was built with {name} {built.get(name)}, but {asked[name]} is asked "
+                "for; leave the option out, or name the original files."
+            )
 
 
 def _load_built(folder: Path, name: str, config: str | None) -> DatasetDict:

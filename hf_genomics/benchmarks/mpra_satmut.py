@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from datasets import DatasetDict
 
 from .configurations import Configuration
@@ -95,7 +97,7 @@ def read(task: TaskSpec, source: Source, options: BuildOptions) -> Configuration
         extra = {
             "element": element,
             "barcodes": barcodes,
-            "p_value": float("nan") if p_value in (None, "") else number(p_value, where, "p value"),
+            "p_value": math.nan if _is_missing(p_value) else number(p_value, where, "p value"),
         }
         pos = position(row, where)
         variants.append(Variant(str(row["chrom"]), pos, ref, alt, label, where, place, extra))
@@ -105,6 +107,8 @@ def read(task: TaskSpec, source: Source, options: BuildOptions) -> Configuration
     assembly = None if by_element else "GRCh38"
     rows = variant_dataset(task, variants, genome, window=options.window, assembly=assembly)
     notes = [f"{few:,} variants with fewer than {options.min_barcodes} barcodes are left out"]
+    if unclear:
+        notes.append(f"{unclear:,} variants whose reference allele is N are left out")
     if by_element:
         notes.append("sequences end with the element; beyond it stands N")
     return Configuration(
@@ -114,6 +118,10 @@ def read(task: TaskSpec, source: Source, options: BuildOptions) -> Configuration
         notes,
         {"fewer_barcodes": few, "reference_allele_n": unclear},
     )
+
+
+def _is_missing(value: object) -> bool:
+    return value is None or str(value).strip().lower() in ("", "na", "nan")
 
 
 def _is_of_elements(genome: object, elements: set[str]) -> bool:

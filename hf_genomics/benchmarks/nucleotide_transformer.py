@@ -11,7 +11,7 @@ from datasets import concatenate_datasets
 
 from hf_genomics.data.fasta import read_fasta
 from hf_genomics.data.genome_sources import is_named_fasta
-from hf_genomics.data.split_files import canonical_split, configurations_of
+from hf_genomics.data.split_files import canonical_split, configurations_of, tables_below
 from hf_genomics.data.tables import column_names, table_suffix
 
 from .configurations import Configuration, in_order, named_files, require_rows
@@ -93,9 +93,10 @@ def available(source: Source, options: BuildOptions) -> list[str]:
             raise ValueError(f"{source} has the tasks {', '.join(sorted(held))}; none is known.")
         return found
     if isinstance(source, Path) and source.is_dir():
-        packed = [task.name for task in SPEC.tasks if _fasta_files(task, source)]
+        packed = {task.name for task in SPEC.tasks if _fasta_files(task, source)}
         if packed:
-            return packed
+            held = packed | (set(find_tables(SPEC, source)) if tables_below(source) else set())
+            return [task.name for task in SPEC.tasks if task.name in held]
     return list(find_tables(SPEC, source))
 
 
@@ -103,8 +104,7 @@ def read(task: TaskSpec, source: Source, options: BuildOptions) -> Configuration
     """One task, with a validation split set aside where there is none."""
     parts: dict[str, list] = {}
     sources: dict[str, Path] = {}
-    for split, where, columns in _parts(task, source, sources):
-        require_rows(len(columns["label"]), where)
+    for split, columns in _parts(task, source, sources):
         parts.setdefault(split, []).append(split_dataset(columns, task))
     dataset = in_order({split: concatenate_datasets(rows) for split, rows in parts.items()})
     configuration = Configuration(task, dataset, sources)
@@ -116,14 +116,14 @@ def read(task: TaskSpec, source: Source, options: BuildOptions) -> Configuration
     return configuration
 
 
-def _parts(
-    task: TaskSpec, source: Source, sources: dict[str, Path]
-) -> Iterator[tuple[str, str, dict]]:
-    """Yields split, name for errors, and columns; adds the files to `sources`."""
+def _parts(task: TaskSpec, source: Source, sources: dict[str, Path]) -> Iterator[tuple[str, dict]]:
+    """Yields split and columns; adds the files to `sources`."""
     if isinstance(source, Path) and (fasta := _fasta_files(task, source)):
         for split, file in fasta.items():
             sources[file.relative_to(source).as_posix()] = file
-            yield split, str(file), _from_fasta(task, file)
+            columns = _from_fasta(task, file)
+            require_rows(len(columns["label"]), file)
+            yield split, columns
         return
     tables = isinstance(source, Path) and _mixed_tables(source)
     if not tables:
@@ -131,7 +131,10 @@ def _parts(
         tables = found.get(task.name) or found[""]
     sources |= named_files(tables)
     for split, where, table in tables.read("sequence", "label", optional=("name", "task")):
-        yield split, where, _from_table(task, table, where)
+        require_rows(len(table), where)
+        columns = _from_table(task, table, where)
+        if columns["label"]:  # a part of a table of several tasks may have none of this one
+            yield split, columns
 
 
 def _from_table(task: TaskSpec, table: pa.Table, where: str) -> dict:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from hf_genomics.data.fasta import open_text
 from hf_genomics.data.progress import bar
+from hf_genomics.data.tables import naming_file
 
 # Types of features that are repeats, by the Sequence Ontology and by the tools that write GFF.
 _REPEAT_TYPES = re.compile(
@@ -65,7 +66,7 @@ def read_annotation(path: Path, families: Sequence[str] = ()) -> list[Repeat]:
     Raises:
         ValueError: A line is not of the format, or nothing fits the families.
     """
-    with open_text(path) as file:
+    with naming_file(path), open_text(path) as file:
         lines = [(number, line.rstrip("\r\n")) for number, line in enumerate(file, start=1)]
     is_out = any(line.split()[:2] == ["SW", "perc"] for _, line in lines[:3])
     rows = list(_from_out(path, lines, families) if is_out else _from_gff(path, lines, families))

@@ -168,6 +168,11 @@ class BuildOptions:
         for path in filter(None, (*files.values(), self.annotation)):
             if not path.is_file():
                 raise ValueError(f"There is no file {path}.")
+        if not 0 < self.validation_fraction < 1:
+            raise ValueError(
+                f"validation_fraction is {self.validation_fraction}; give a number between 0 and "
+                "1, the share of the training rows to set aside (--validation-fraction)."
+            )
         for name in ("window", "max_length"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; give 1 or more.")
@@ -192,6 +197,14 @@ class BuildOptions:
             known = ", ".join(spec.options) or "none"
             raise ValueError(
                 f"{', '.join(without)}: no option of {spec.name}, which has {known}; leave it out."
+            )
+        classes = list(dict.fromkeys(label for task in spec.tasks for label in task.label_names))
+        unknown = [label for label in self.genomes if label and label not in classes]
+        if unknown:
+            close = difflib.get_close_matches(unknown[0], classes, cutoff=0.4) or classes[:10]
+            raise ValueError(
+                f"--genome {unknown[0]}=PATH: {spec.name} has no class {unknown[0]!r}; did you "
+                f"mean {', '.join(close)}?"
             )
 
     def genome(self, label: str = "") -> Path:

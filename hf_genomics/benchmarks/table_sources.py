@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import http.client
+import lzma
 import re
 import tarfile
 import tempfile
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
 from hf_genomics.data.progress import bar_of_bytes
-from hf_genomics.data.split_files import canonical_split, configurations_of
+from hf_genomics.data.split_files import canonical_split, configurations_of, split_of
 from hf_genomics.data.tables import table_suffix
 
 from .labelled_rows import read_table
 from .specs import BenchmarkSpec, TaskSpec
 
 _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+_COMPRESSIONS: dict[bytes, Callable[..., Any]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ\0": lzma.open,
+}
 _BLOCK = 1 << 18
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
@@ -56,7 +66,7 @@ def opened(source: str | Path, spec: BenchmarkSpec) -> Iterator[Source]:
                     return
                 raise ValueError(f"There is no file or folder {source}. {spec.source_help}".strip())
         if path.is_file() and path.name.lower().endswith(_ARCHIVES):
-            path = _unpack(path, Path(scratch) / "unpacked")
+            path = _unpack(path, Path(scratch) / "unpacked", spec)
         yield path
 
 
@@ -87,17 +97,54 @@ def _download(url: str, folder: Path) -> Path:
     return folder / name
 
 
-def _unpack(path: Path, folder: Path) -> Path:
+def _unpack(path: Path, folder: Path, spec: BenchmarkSpec) -> Path:
     try:
         if path.name.lower().endswith(".zip"):
             with zipfile.ZipFile(path) as archive:
                 archive.extractall(folder)
         else:
-            with tarfile.open(path) as archive:
-                archive.extractall(folder, filter="data")
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
+            _unpack_tar(path, folder)
+    except (RuntimeError, NotImplementedError) as error:  # a password, an unusual compression
+        raise ValueError(f"{path} cannot be unpacked: {error}; unpack it yourself.") from error
+    except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise ValueError(f"{path} cannot be unpacked: {error}; fetch it again.") from error
-    return folder
+    return _without_wrapping(folder, spec)
+
+
+def _unpack_tar(path: Path, folder: Path) -> None:
+    with open(path, "rb") as file:
+        start = file.read(6)
+    fitting = (opener for magic, opener in _COMPRESSIONS.items() if start.startswith(magic))
+    with next(fitting, open)(path, "rb") as stream:
+        try:
+            with tarfile.open(fileobj=stream, mode="r|") as archive:
+                archive.extractall(folder, filter="data")
+            while stream.read(_BLOCK):  # the checksum stands behind the archive
+                pass
+        except OSError as error:
+            if error.errno is not None:  # of the disk
+                raise
+            raise tarfile.ReadError(str(error)) from error
+
+
+def _without_wrapping(folder: Path, spec: BenchmarkSpec) -> Path:
+    """The folder, or file, that an archive was made to hold, where it stands alone in others.
+
+    A folder that is named by a configuration or a split is none of these: its name says something.
+    """
+    names = (name for task in spec.tasks for name in (task.name, task.path, *task.aliases))
+    named = {part for name in names for part in name.lower().split("/")}
+    while True:
+        entries = [p for p in folder.iterdir() if not p.name.startswith((".", "__MACOSX"))]
+        if len(entries) != 1:
+            return folder
+        (only,) = entries
+        says = split_of(only.name) or only.name.lower() in named
+        if says or not (only.is_dir() or table_suffix(only)):
+            return folder
+        if only.is_file():
+            return only
+        folder = only
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from hf_genomics.data.split_files import SPLITS, SplitFiles, canonical_split
-from hf_genomics.data.tables import table_suffix
+from hf_genomics.data.split_files import SPLITS, SplitFiles, canonical_split, tables_below
 
 from .configurations import Configuration, read_configuration
 from .specs import BenchmarkSpec, BuildOptions, TaskSpec
@@ -78,8 +77,14 @@ def _files(task: TaskSpec, source: Source) -> SplitFiles:
     if isinstance(source, str) or not source.is_dir():
         raise ValueError(f"{source} is no folder. {SPEC.source_help}")
     files: SplitFiles = {}
-    for file in sorted(source.rglob("*")):
+    for file in tables_below(source):
         match = re.fullmatch(rf"(train|valid|dev|test)_{task.name}\..*", file.name)
-        if match and table_suffix(file):
+        if match:
             files.setdefault(canonical_split(match[1]), []).append(file)
+    for split, own in files.items():
+        if len({file.parent for file in own}) > 1:
+            raise ValueError(
+                f"Split {split!r} of {task.name} has the files {', '.join(map(str, own))}; which "
+                "one is meant? Leave one."
+            )
     return files

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hf_genomics.data.tables import table_suffix
 
-from .configurations import Configuration, in_order
+from .configurations import Configuration, in_order, named_files
 from .labelled_rows import checked_label, row_name
 from .specs import BenchmarkSpec, BuildOptions, TaskSpec
 from .table_sources import Source, SplitTables, find_tables
@@ -90,8 +90,8 @@ def read(task: TaskSpec, source: Source, options: BuildOptions) -> Configuration
         datasets[split] = variant_dataset(
             task, variants, genome, window=options.window, assembly="GRCh38"
         )
-    files = {file.name: file for split_files in tables.files.values() for file in split_files}
-    return Configuration(task, in_order(datasets), {**files, f"genome {genome.name}": genome})
+    files = named_files(tables) | {f"genome {genome.name}": genome}
+    return Configuration(task, in_order(datasets), files)
 
 
 def _variant(task: TaskSpec, row: dict, where: str) -> Variant:

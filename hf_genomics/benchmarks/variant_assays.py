@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from hf_genomics.data.split_files import tables_below
 from hf_genomics.data.tables import column_names, table_suffix
 
 from .genomic_layouts import whole_number
@@ -22,14 +23,24 @@ def assay_table(source: Source, needed: Mapping[str, tuple[str, ...]], help_text
     """
     if isinstance(source, str):
         raise ValueError(f"{source} is no file or folder. {help_text}")
-    files = [source] if source.is_file() else sorted(f for f in source.rglob("*") if f.is_file())
-    tables = [file for file in files if table_suffix(file)]
+    if source.is_file():
+        tables = [source] if table_suffix(source) else []
+    else:
+        tables = tables_below(source)
     if len(tables) > 1:
-        tables = [f for f in tables if all(set(n) & set(column_names(f)) for n in needed.values())]
+        tables = [file for file in tables if _has_columns(file, needed)]
     if len(tables) != 1:
         found = ", ".join(map(str, tables)) or "none"
         raise ValueError(f"{source} is to hold one table of the assay; found: {found}. {help_text}")
     return tables[0]
+
+
+def _has_columns(file: Path, needed: Mapping[str, tuple[str, ...]]) -> bool:
+    try:
+        present = set(column_names(file))
+    except ValueError:
+        return False  # such as a text in another encoding, which lies beside the table
+    return all(present & set(names) for names in needed.values())
 
 
 def assay_rows(

@@ -117,7 +117,9 @@ def variant_dataset(
     missing: dict[int, int] = {}  # bases of the window that lie beyond its record
     names: dict[str, str] = {}
     for record in read_fasta(genome):
-        region = _REGION.fullmatch(record.name)
+        # an element may be named by its region: then the variants name it so, too
+        is_named = contig_key(record.name) in by_key
+        region = None if is_named else _REGION.fullmatch(record.name)
         chrom, before = (region[1], int(region[2]) - 1) if region else (record.name, 0)
         key = record.name if region else contig_key(record.name)
         if names.get(key) == record.name:

@@ -6,7 +6,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from datasets import ClassLabel, DatasetDict
 
 from hf_genomics.data.progress import bars_of_datasets
-from hf_genomics.data.rewritten_folders import require_no_other_files
+from hf_genomics.data.rewritten_folders import require_no_other_files, rows_digest
 
 from .labelled_rows import column_list
 
@@ -64,7 +64,7 @@ def write_dataset(
         ValueError: if the folder holds files and `overwrite` is off, or holds files that this
             function did not write.
     """
-    path = Path(path).absolute()
+    path = Path(path).resolve()
     with written_aside(path, overwrite=overwrite) as aside:
         _fill(aside, dataset, facts)
     return path
@@ -77,8 +77,9 @@ def written_aside(path: Path, *, overwrite: bool) -> Iterator[Path]:
     Raises:
         ValueError: as `check_target`.
     """
-    path = path.absolute()
+    path = path.resolve()  # a folder cannot take the place of a link to one
     check_target(path, overwrite=overwrite)
+    made = [parent for parent in path.parents if not parent.exists()]  # the nearest first
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.writing-{os.getpid()}")
     shutil.rmtree(aside, ignore_errors=True)
@@ -88,6 +89,9 @@ def written_aside(path: Path, *, overwrite: bool) -> Iterator[Path]:
         _move_into_place(aside, path)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+        for parent in made:
+            with suppress(OSError):  # it holds something: the data set, or what others put there
+                parent.rmdir()
 
 
 def check_target(path: Path, *, overwrite: bool) -> None:
@@ -126,7 +130,8 @@ def _fill(folder: Path, dataset: DatasetDict, facts: DatasetFacts) -> None:
     }
     text = json.dumps(provenance, indent=2, ensure_ascii=False)
     (folder / PROVENANCE).write_text(text + "\n", encoding="utf-8")
-    (folder / CARD).write_text(_card(dataset, facts), encoding="utf-8")
+    card = _card(dataset, facts, rows_digest(checksums.values()))
+    (folder / CARD).write_text(card, encoding="utf-8")
 
 
 def _move_into_place(aside: Path, path: Path) -> None:
@@ -153,7 +158,7 @@ def _class_counts(dataset: DatasetDict) -> dict[str, dict[str, int]]:
     return counts
 
 
-def _card(dataset: DatasetDict, facts: DatasetFacts) -> str:
+def _card(dataset: DatasetDict, facts: DatasetFacts, digest: str) -> str:
     counts = _class_counts(dataset)
     names = list(next(iter(counts.values())))
     files = [f"  - split: {s}\n    path: {facts.config_name}/{s}-*" for s in dataset]
@@ -188,6 +193,7 @@ def _card(dataset: DatasetDict, facts: DatasetFacts) -> str:
             "configs:",
             f"- config_name: {facts.config_name}",
             "  default: true",
+            f"  description: rows {digest}",
             "  data_files:",
             *files,
             "---",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -33,14 +32,13 @@ from hf_genomics.data.alignment_writing import (
     written_aside,
 )
 from hf_genomics.data.alignments import ColumnCounts, ColumnExtractor, ReferenceColumns
+from hf_genomics.data.licences import require_licence
 from hf_genomics.data.progress import bars_shown
 from hf_genomics.data.reference_bases import ReferenceBases
 from hf_genomics.data.species_map import SpeciesMap
 from hf_genomics.models.phylogpn.phylogeny import Phylogeny
 
 LeafChoice = Literal["occurring", "tree"]
-
-_LICENSE = re.compile(r"[a-z0-9][a-z0-9.+-]*")  # an identifier in the metadata of a card
 
 
 @dataclass(frozen=True)
@@ -120,11 +118,7 @@ def build_alignment(
     for path, times in Counter(path.resolve() for path in paths).items():
         if times > 1:
             raise ValueError(f"{path} is given {times} times; give each file once.")
-    if license is not None and not _LICENSE.fullmatch(license):
-        raise ValueError(
-            f"license is {license!r}; give it as the Hub spells it, such as cc0-1.0, cc-by-4.0, or "
-            "'other' where none of its names fits, and say more in source."
-        )
+    require_licence(license)
     check_target(Path(output).absolute(), overwrite=overwrite)  # before the work, not after it
     reference_leaf = species_map.leaf_of(reference)
     if reference_leaf not in tree.leaf_names:

@@ -128,7 +128,7 @@ def written_aside(path: Path, *, overwrite: bool) -> Iterator[Path]:
         ValueError: `path` holds files and `overwrite` is off, or files that are no alignment data
             set, or are of none.
     """
-    path = path.absolute()
+    path = path.resolve()  # a folder cannot take the place of a link to one
     check_target(path, overwrite=overwrite)
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.writing-{os.getpid()}")

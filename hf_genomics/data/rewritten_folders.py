@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 SHOWN = 5  # files that a message names
+
+
+def rows_digest(checksums: Iterable[str]) -> str:
+    """What a card says of the rows of a configuration: 16 hexadecimal digits.
+
+    `datasets` caches a folder by its name and the `configs:` block of its card alone. With this in
+    the block's `description`, a data set that was built anew, or another of the same name, is read
+    and not the one that was read before.
+
+    Args:
+        checksums: of the files of the configuration, in their order.
+    """
+    return hashlib.sha256("".join(checksums).encode()).hexdigest()[:16]
 
 
 def require_no_other_files(folder: Path, record: str, names: Collection[str]) -> None:

@@ -42,9 +42,9 @@ def configurations_of(folder: Path) -> dict[str, SplitFiles]:
 
 def _named(folder: Path) -> dict[str, SplitFiles]:
     found: dict[str, SplitFiles] = {}
-    files = _tables(folder)
+    files = tables_below(folder)
     for file in files:
-        split = _split_of(file.name)
+        split = split_of(file.name)
         if split:
             home = file.parent.relative_to(folder).as_posix()
             config = "default" if home in (".", "data") else home
@@ -70,20 +70,21 @@ def _declared(folder: Path) -> dict[str, SplitFiles]:
         base = folder / entry.get("data_dir", ".")
         splits: SplitFiles = {}
         for split, pattern in _patterns(entry.get("data_files", "**/*")):
-            files = _tables(base, pattern)
+            files = tables_below(base, pattern)
             if not files:
                 raise ValueError(
                     f"{readme} declares {pattern!r} for configuration {name!r}, but no table in "
                     f"{base} has such a name; correct it, or put the file there."
                 )
             for file in files:
-                key = canonical_split(split or _split_of(file.name) or "train")
+                key = canonical_split(split or split_of(file.name) or "train")
                 splits.setdefault(key, []).append(file)
         configurations[name] = splits
     return configurations
 
 
-def _tables(folder: Path, pattern: str = "**/*") -> list[Path]:
+def tables_below(folder: Path, pattern: str = "**/*") -> list[Path]:
+    """The tables in a folder and those in it, sorted; without hidden ones."""
     if pattern.split("/")[-1] == "**":  # all files below to the Hub, all folders to Path.glob
         pattern += "/*"
     return sorted(
@@ -160,7 +161,7 @@ def select_configuration(found: Collection[str], config: str | None, where: str)
     raise ValueError(f"{config!r} {problem} of {where}; did you mean {', '.join(close)}?")
 
 
-def _split_of(file_name: str) -> str | None:
+def split_of(file_name: str) -> str | None:
     """The split that a file's name begins with: `dev.csv.gz`, `train-00000-of-00001.parquet`."""
     word = re.split(r"[^a-z]", file_name.lower(), maxsplit=1)[0]
     return _SPLIT_NAMES.get(word)

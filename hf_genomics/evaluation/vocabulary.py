@@ -79,7 +79,7 @@ def export_vocabulary(
         ValueError: the output is not empty, the model is no quantizer, an option is out of range,
             `load_genomes` does not take the genomes, or no code could be counted.
     """
-    output = Path(output).absolute()
+    output = Path(output).resolve()
     check_target(output)
     for name, value in (("top", top), ("window", window), ("batch_size", batch_size)):
         if value < 1:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from hf_genomics.data.rewritten_folders import rows_digest
 from hf_genomics.models.vqdna.configuration_vqdna_quantizer import PRESETS, VQDNAQuantizerConfig
 
 CODES, CODEBOOK = "codes.json", "codebook.safetensors"
@@ -26,11 +28,17 @@ def preset_of(config: VQDNAQuantizerConfig) -> str | None:
     return None
 
 
-def card(codes: dict[str, Any]) -> str:
-    """A data set card: `datasets` reads the levels by its `configs`."""
+def card(codes: dict[str, Any], checksums: Mapping[str, str]) -> str:
+    """A data set card: `datasets` reads the levels by its `configs`.
+
+    Args:
+        codes: what `codes.json` holds.
+        checksums: SHA-256 of the file of each level, by its name.
+    """
     configs = [
         f"- config_name: level_{entry['level']}\n"
         + ("  default: true\n" if entry["level"] == 0 else "")
+        + f"  description: codes {rows_digest([checksums[entry['file']]])}\n"
         + f"  data_files:\n  - split: train\n    path: {entry['file']}"
         for entry in codes["levels"]
     ]

@@ -18,6 +18,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
+from hf_genomics.data.alignment_files import sha256_of
 from hf_genomics.evaluation.code_information import entropy_bits
 from hf_genomics.evaluation.results import package_versions
 from hf_genomics.evaluation.vocabulary_card import CODEBOOK, CODES, card, config_fields, preset_of
@@ -96,7 +97,9 @@ def write_vocabulary(vocabulary: Vocabulary, output: Path) -> dict[str, Any]:
         (aside / CODEBOOK).write_bytes(save(codebooks, metadata={"format": "pt"}))
         codes = description(vocabulary)
         (aside / CODES).write_text(json.dumps(codes, indent=2) + "\n", encoding="utf-8")
-        (aside / CARD).write_text(card(codes), encoding="utf-8")
+        files = [entry["file"] for entry in codes["levels"]]
+        checksums = {file: sha256_of(aside / file) for file in files}
+        (aside / CARD).write_text(card(codes, checksums), encoding="utf-8")
         if output.exists():
             output.rmdir()
         os.replace(aside, output)

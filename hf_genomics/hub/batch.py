@@ -12,7 +12,7 @@ from .runs import CONFIG, RESULTS, read_yaml
 
 LIST_FILE = "publish.yaml"
 KINDS = ("dataset", "model")  # in this order, for cards of models link to data sets
-OPTIONS = {"private", "repeat", "output"}
+OPTIONS = {"dataset": {"private"}, "model": {"private", "repeat", "output"}}
 FORMS = {
     "kind": "text",
     "folder": "text",
@@ -48,7 +48,8 @@ def read_entries(path: Path, owner: str | None = None) -> list[Entry]:
     run and data set in it becomes `owner/<name of its folder>`.
 
     Raises:
-        PublishingError: there is nothing to publish, or an entry lacks something.
+        PublishingError: there is nothing to publish, an entry lacks something or has an option that
+            does nothing for it, or `owner` is given and a list is read.
     """
     if path.is_dir() and not (path / LIST_FILE).is_file():
         entries = _found_in(path, owner)
@@ -57,6 +58,11 @@ def read_entries(path: Path, owner: str | None = None) -> list[Entry]:
         if not file.is_file():
             raise PublishingError(f"{file} does not exist; name a YAML list or a folder.")
         entries = _listed_in(file)
+        if owner is not None:
+            raise PublishingError(
+                f"--owner {owner}: {file} names each repository itself; leave the option out, or "
+                "change the list."
+            )
     if not entries:
         raise PublishingError(f"{path} names no run and no data set.")
     names = [(entry.kind, entry.repo_id) for entry in entries]
@@ -88,6 +94,8 @@ def _found_in(root: Path, owner: str | None) -> list[Entry]:
         )
     entries = []
     for folder in sorted(root.iterdir()):
+        if folder.name.startswith("."):
+            continue  # hidden, such as what is left of a writer that was killed
         if (folder / CONFIG).is_file() and (folder / RESULTS).is_file():
             entries.append(Entry("model", folder, f"{owner}/{folder.name}"))
         elif (folder / CARD).is_file() and provenance_file(folder):
@@ -111,10 +119,11 @@ def _listed_in(file: Path) -> list[Entry]:
     for number, one in enumerate(listed, start=1):
         given = dict(one) if isinstance(one, dict) else {}
         kind, folder, repo_id = (given.pop(key, None) for key in ("kind", "folder", "repo_id"))
-        if kind not in KINDS or not folder or not repo_id or given.keys() - OPTIONS:
+        options = OPTIONS.get(kind, set()) if isinstance(kind, str) else set()
+        if kind not in KINDS or not folder or not repo_id or given.keys() - options:
             problems.append(
                 f"entry {number} is {one}; it needs kind (model or dataset), folder and repo_id, "
-                f"and may have {', '.join(sorted(OPTIONS))}"
+                "and may have private and, for a model, repeat and output"
             )
             continue
         wrong = [

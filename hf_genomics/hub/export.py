@@ -20,10 +20,25 @@ from .checks import check_repository, files_of
 from .errors import PublishingError
 from .family_fields import is_classifier
 from .proof import auto_class_of, prove
-from .runs import CONFIG, RESULTS, STATE, Run, data_facts, read_config, read_run
+from .runs import (
+    CONFIG,
+    RESULTS,
+    STATE,
+    Run,
+    data_facts,
+    given_paths,
+    local_path,
+    read_config,
+    read_run,
+)
 from .scores import SUMMARY, summarize
 from .scores_table import eval_results
 
+# What an export of any family may hold.
+EXPORTED = (
+    *("*.py", "*.json", "*.safetensors", CARD, LICENSE, ".eval_results/*.yaml"),
+    *("tokenizer.model", "*.txt"),
+)
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
 
 
@@ -91,7 +106,7 @@ def export_model(
 
 
 def check_target(target: Path) -> None:
-    """Raises PublishingError if `target` holds files that no export wrote."""
+    """Raises PublishingError if `target` holds files that no export writes."""
     if target.is_file():
         raise PublishingError(f"{target} is a file, but an export is a folder; name a folder.")
     if target.is_dir() and any(target.iterdir()) and not (target / SUMMARY).is_file():
@@ -99,6 +114,15 @@ def check_target(target: Path) -> None:
             f"{target} is not empty and no earlier export ({SUMMARY} is missing), so it is left "
             "alone; name a new folder."
         )
+    if target.is_dir():
+        found = sorted(path.relative_to(target) for path in target.rglob("*") if path.is_file())
+        others = [str(path) for path in found if not any(map(path.match, EXPORTED))]
+        if others:
+            raise PublishingError(
+                f"{target} holds more than an export, and that would be deleted; move it "
+                "elsewhere, or name a new folder:",
+                others[:10],
+            )
 
 
 def load(run: Run) -> tuple[Any, Any]:
@@ -158,6 +182,7 @@ def write_card(
         write_results(folder / name, one.results)
     for name, content in {STATE: run.state, **run.evaluations}.items():
         write_results(folder / name, content)
+    _require_same_files(run, repeats, sources)
     summary = summarize([one.results for one in runs], sources)
     write_results(folder / SUMMARY, summary)
     data = data_facts(run)
@@ -168,6 +193,24 @@ def write_card(
     for name, text in entries.items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
+
+
+def _require_same_files(run: Run, repeats: Sequence[Run], sources: Sequence[str]) -> None:
+    """Refuses repetitions on other files of the same name: `v1/promoters` and `v2/promoters`.
+
+    Only where one of the two is to be found: runs from another machine have the paths of that one.
+    """
+    problems = []
+    ours = given_paths(run)
+    for other, source in zip(repeats, sources[1:], strict=True):
+        for name, path in given_paths(other).items():
+            mine = ours.get(name, path)
+            here, there = local_path(mine, run), local_path(path, other)
+            same = here and there and here.samefile(there)
+            if mine != path and (here or there) and not same:
+                problems.append(f"{source}: {name} is {path}, of the published run {mine}")
+    if problems:
+        raise PublishingError("These runs are no repetitions with other seeds:", problems)
 
 
 def file_list(files: dict[str, int]) -> str:

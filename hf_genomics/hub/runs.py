@@ -6,12 +6,14 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from .errors import PublishingError
+from .scores import METRIC_NAMES, SPLITS
 
 CONFIG, RESULTS, STATE = "config.json", "all_results.json", "trainer_state.json"
 LIKELIHOOD = "likelihood.json"  # of examples/evaluate_phylogpn.py
@@ -19,7 +21,9 @@ FACTS = "card.yaml"  # written by hand beside a run: what no file of the run say
 
 # Fields that are read as objects or lists here, with the form that a training writes them in.
 CONFIG_FORMS = {"model_type": str, "architectures": list, "auto_map": dict, "id2label": dict}
-OBJECTS = ("model_arguments", "data_arguments", "rows", "sites", "windows", "versions")
+COUNTS = ("rows", "sites", "windows")  # by split
+OBJECTS = ("model_arguments", "data_arguments", "versions", *COUNTS)
+SHARES = ("accuracy", "f1_macro", "auroc", "auprc")
 RESULTS_FORMS = dict.fromkeys(OBJECTS, dict)
 
 # A path from the root, the home folder or a drive; not the inside of a URL or of a relative path.
@@ -84,10 +88,12 @@ def read_run(folder: str | Path) -> Run:
             [f"{name} is missing; examples/finetune.py writes it" for name in missing],
         )
     facts = read_facts(folder / FACTS) if (folder / FACTS).is_file() else {}
+    results = read_fields(folder / RESULTS, RESULTS_FORMS)
+    _require_numbers(folder / RESULTS, results)
     return Run(
         folder=folder,
         config=read_config(folder),
-        results=shorten_paths(read_fields(folder / RESULTS, RESULTS_FORMS)),
+        results=shorten_paths(results),
         state=shorten_paths(read_json(folder / STATE)),
         facts=facts,
         evaluations={
@@ -96,6 +102,38 @@ def read_run(folder: str | Path) -> Run:
             if (folder / name).is_file()
         },
     )
+
+
+def _require_numbers(file: Path, results: Mapping[str, Any]) -> None:
+    """Raises PublishingError where scores or counts are no numbers, or shares beyond 1."""
+    problems = []
+    for split, metric in product(SPLITS, METRIC_NAMES):
+        score = results.get(f"{split}_{metric}")
+        if score is not None and not _is_number(score):
+            problems.append(f"{split}_{metric} is {score!r}, but a number is needed")
+        elif score is not None and metric in SHARES and not 0 <= score <= 1:
+            problems.append(f"{split}_{metric} is {score}, but it lies from 0 to 1")
+    for name in COUNTS:
+        for split, count in results.get(name, {}).items():
+            if not isinstance(count, int) or isinstance(count, bool) or count < 0:
+                problems.append(f"{name}: {split} is {count!r}, but a whole number is needed")
+    if problems:
+        raise PublishingError(f"{file} is damaged; correct it, or train again:", problems)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def given_paths(run: Run) -> dict[str, str]:
+    """The paths that a run was given, by the name of their argument, as they were written."""
+    raw = read_fields(run.folder / RESULTS, RESULTS_FORMS)
+    arguments = {**raw.get("model_arguments", {}), **raw.get("data_arguments", {})}
+    return {
+        name: value
+        for name, value in arguments.items()
+        if isinstance(value, str) and shorten_paths(value) != value
+    }
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -208,7 +246,8 @@ def _facts_of_folder(folder: Path) -> dict[str, Any]:
         facts |= {"name": card.get("pretty_name"), "license": card.get("license")}
     for name in ("provenance.json", "alignment.json"):
         if (folder / name).is_file():
-            facts["origin"] = read_json(folder / name).get("origin")
+            record = read_json(folder / name)
+            facts["origin"] = record.get("url") or record.get("origin")
     return {key: value for key, value in facts.items() if value}
 
 

@@ -11,6 +11,8 @@ from hf_genomics.benchmarks.assemblies import LENGTHS, contig_key, other_assembl
 from hf_genomics.benchmarks.building import build_dataset
 from hf_genomics.benchmarks.genome_sequences import Stretch, cut_out
 from hf_genomics.benchmarks.genomic_benchmarks import SPEC
+from hf_genomics.benchmarks.genomic_layouts import SPLITS
+from hf_genomics.benchmarks.specs import BuildOptions
 from hf_genomics.data.sequence import reverse_complement
 
 NAME = "human_nontata_promoters"
@@ -310,3 +312,74 @@ def test_a_validation_split_of_the_source_is_kept(tmp_path):
     rows = load(tmp_path)
     assert rows["validation"]["sequence"] == [random_bases(12, 40 + row) for row in range(30)]
     assert len(rows["train"]) == 30
+
+
+ROWS = "sequence,label\n" + "".join(
+    f"{'ACGT'[row % 4] * (row + 1)},{row % 2}\n" for row in range(9)
+)
+
+
+def test_a_table_that_stands_twice_is_refused_and_not_left_out(tmp_path):
+    other = "human_enhancers_cohn"
+    write_tables(tmp_path, {f"{name}/{s}.csv": ROWS for name in (NAME, other) for s in SPLITS})
+    assert len(load(tmp_path)["test"]) == 9
+    write_tables(tmp_path, {f"{NAME}/train.csv.gz": ROWS})
+    for config in (NAME, other):
+        with pytest.raises(ValueError, match=r"train\.csv and train\.csv\.gz would both be read"):
+            load(tmp_path, config=config)
+
+
+@pytest.mark.parametrize("name", ["valid", "dev", "validation"])
+def test_a_folder_of_validation_goes_by_any_of_its_names(tmp_path, genome, name):
+    validation = {
+        f"{name}/negative.csv": table(4, "chr1", "+", first=100),
+        f"{name}/positive.csv": table(3, "chr2", "+", first=100),
+    }
+    source = write_tables(tmp_path / NAME, TABLES | validation)
+    rows = load(source, genome)
+    assert {split: len(part) for split, part in rows.items()} == {
+        "train": 50,
+        "validation": 7,
+        "test": 11,
+    }
+
+
+def test_two_folders_of_a_split_are_refused(tmp_path, genome):
+    again = {f"training/{label}.csv": table(4, "chr1", "+") for label in ("negative", "positive")}
+    source = write_tables(tmp_path / NAME, TABLES | again)
+    with pytest.raises(ValueError, match=r"Split 'train' has the folders .*train and .*training"):
+        load(source, genome)
+
+
+def test_provenance_names_every_source(tmp_path, genome):
+    name, options = "demo_human_or_worm", {}
+    for label in ("human", "worm"):
+        (tmp_path / label).mkdir()
+        options[label] = tmp_path / label / "genome.fa"
+        options[label].write_bytes(genome.read_bytes() + b"\n" * (label == "worm"))
+    tables = {f"{split}/{label}.csv": TABLES["train/negative.csv.gz"] for split in ("train", "test")
+              for label in options}  # fmt: skip
+    source = write_tables(tmp_path / name, tables)
+    build = BuildOptions(genomes=options)
+    sources = build_dataset("genomic_benchmarks", source, tmp_path / "a", options=build)
+    sources = sources["configurations"][name]["sources"]
+    assert sources["genome genome.fa of human"] != sources["genome genome.fa of worm"]
+    assert len(sources) == 6
+
+
+def test_provenance_has_a_checksum_of_every_folder_of_sequences(tmp_path):
+    texts = {
+        f"{split}/{label}/{row}.txt": "ACGT"[row % 4] * (row + 1)
+        for split in ("train", "test")
+        for label in ("negative", "positive")
+        for row in range(9)
+    }
+    sums = []
+    for number in range(2):
+        source = write_tables(tmp_path / NAME, texts | {"train/positive/3.txt": "G" * (9 + number)})
+        built = build_dataset("genomic_benchmarks", source, tmp_path / str(number))
+        sums.append(built["configurations"][NAME]["sources"])
+    assert list(sums[0]) == [
+        f"{s}/{c}" for s in ("test", "train") for c in ("negative", "positive")
+    ]
+    assert [name for name in sums[0] if sums[0][name] != sums[1][name]] == ["train/positive"]

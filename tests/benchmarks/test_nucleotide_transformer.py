@@ -3,6 +3,8 @@
 import gzip
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from hf_genomics import load_benchmark
@@ -165,3 +167,33 @@ def test_the_label_of_a_record_stands_behind_the_last_bar(tmp_path):
 )
 def test_sequences_of_a_task_have_one_length(config, bases):
     assert SPEC.task(config).lengths == (bases, bases)
+
+
+def test_fasta_of_one_task_and_tables_of_another_are_both_there(tmp_path):
+    for task, name, text in (
+        ("enhancers", "{}.fna", ">chr1:1|0\nACGT\n>chr1:2|0\nCCGT\n>a|1\nGGGT\n>b|1\nTT\n"),
+        ("H3K27ac", "{}.csv", "sequence,label\nACGT,0\nCCGT,0\nGGGT,1\nTTTT,1\n"),
+    ):
+        (tmp_path / "nt" / task).mkdir(parents=True)
+        for split in ("train", "test"):
+            (tmp_path / "nt" / task / name.format(split)).write_text(text)
+    built = build_dataset("nucleotide_transformer", tmp_path / "nt", tmp_path / "built")
+    assert list(built["configurations"]) == ["enhancers", "H3K27ac"]
+    assert len(load(tmp_path / "nt", "H3K27ac")["test"]) == 4
+
+
+def test_a_part_of_a_table_need_not_have_every_task(tmp_path):
+    for part, task in enumerate(("promoter_tata", "H3K27ac")):
+        rows = [[f"{'ACGT'[row % 4] * (row + 1)}", row % 2, task] for row in range(10)]
+        table = pa.Table.from_pylist(
+            [dict(zip(("sequence", "label", "task"), row, strict=True)) for row in rows]
+        )
+        pq.write_table(table, tmp_path / f"train-0000{part}-of-00002.parquet")
+    pq.write_table(table, tmp_path / "test-00000-of-00001.parquet")  # of H3K27ac alone
+    whole, part = load(tmp_path, "H3K27ac"), load(tmp_path, "promoter_tata")
+    assert {split: len(rows) for split, rows in whole.items()} == {
+        "train": 8,
+        "validation": 2,
+        "test": 10,
+    }
+    assert {split: len(rows) for split, rows in part.items()} == {"train": 8, "validation": 2}

@@ -99,3 +99,9 @@ def test_rows_are_compared_with_those_whose_checksum_is_known(label, word):
     assert describe(found)["notes"] == [
         f"rows of train {word} those of the copy whose checksum is known"
     ]
+
+
+def test_variants_of_two_lengths_at_one_place_are_no_duplicates():
+    alleles = {"ref": ["G", "GC"], "alt": ["T", "T"]}
+    counts = count_duplicates(DatasetDict(test=rows(("GC", 0), ("GC", 1), **alleles)))
+    assert counts == {"test": {"within": 0}}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from datasets import Dataset
 
 from hf_genomics import load_benchmark
 from hf_genomics.benchmarks.building import build_dataset
@@ -414,3 +415,15 @@ def test_three_chromosomes_together_may_be_nearest():
         "validation": ["f"],
         "test": ["c", "d", "e"],
     }
+
+
+def test_a_split_in_two_folders_is_refused(tmp_path):
+    for folder in ("teb", "teb/backup"):
+        (tmp_path / folder).mkdir()
+        for split in ("train", "valid", "test"):
+            rows = Dataset.from_dict({"sequence": ["ACGT", "CC"], "label": [0, 1]})
+            rows.to_parquet(tmp_path / folder / f"{split}_lines.parquet")
+    with pytest.raises(ValueError, match=r"of lines has the files .*; which one is meant"):
+        load_benchmark("teb", "lines", tmp_path / "teb")
+    (tmp_path / "teb/backup").rename(tmp_path / "teb/.backup")
+    assert len(load_benchmark("teb", "lines", tmp_path / "teb")["train"]) == 2

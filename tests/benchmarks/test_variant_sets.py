@@ -426,6 +426,9 @@ def test_rows_that_are_left_out_of_an_assay_are_counted(tmp_path, genome):
     record = built("mpra_satmut", tmp_path, genome, tmp_path / "mpra.csv")
     assert record["rows"] == {"test": {"all": 1}}
     assert record["counts"] == {"fewer_barcodes": 2, "reference_allele_n": 1}
+    card = (tmp_path / "built" / "README.md").read_text()
+    assert "2 variants with fewer than 10 barcodes are left out" in card
+    assert "1 variants whose reference allele is N are left out" in card
 
 
 @pytest.mark.parametrize(
@@ -503,3 +506,47 @@ def test_consequences_of_traitgym_stand_beside_each_variant(tmp_path, genome):
         "traitgym", "complex_traits", tmp_path / "traits.parquet", genomes={"": genome}
     )["test"]
     assert rows["consequence"] == ["intron_variant", ""]
+
+
+def test_files_of_other_systems_beside_a_table_do_no_harm(tmp_path, genome):
+    folder = tmp_path / "folder"
+    (folder / "__MACOSX").mkdir(parents=True)
+    (folder / "sge.csv").write_text(GOOD_BRCA1)
+    (folder / "__MACOSX" / "._sge.csv").write_bytes(b"\0\5\x16\7\xff")
+    (folder / "README.txt").write_bytes("für".encode("latin-1"))
+    rows = load_benchmark("brca1_sge", None, folder, genomes={"": genome}, window=32)["test"]
+    assert rows[:] == load_brca1(tmp_path, genome)[:]
+
+
+@pytest.mark.parametrize("word", ["", "NA", "nan", "NaN"])
+def test_words_for_a_p_value_that_is_missing(tmp_path, genome, word):
+    (row,) = load_mpra(tmp_path, genome, f"TERT,17,100,49,{snv(100)},50,-0.5,{word}")
+    assert math.isnan(row["p_value"])
+
+
+def test_elements_may_be_named_by_their_region(tmp_path):
+    fasta = tmp_path / "elements.fa"
+    fasta.write_text(f">chr17:51-250\n{BASES[50:250]}\n")
+    rows = load_mpra(tmp_path, fasta, f"chr17:51-250,17,100,49,{snv(100)},50,-0.5,")
+    assert rows[0]["sequence"] == BASES[99 - 8 : 99 + 8]
+
+
+def test_provenance_names_tables_of_one_name_in_several_folders(tmp_path, genome):
+    folder = tmp_path / "source"
+    for split, pos in (("train", 100), ("test", 102)):
+        (folder / split).mkdir(parents=True)
+        (folder / split / "t.csv").write_text(f"chrom,pos,ref,alt,label\n17,{pos},{snv(pos)},1\n")
+    (folder / "README.md").write_text(
+        "---\nconfigs:\n- config_name: mendelian_traits\n  data_files:\n"
+        "  - split: train\n    path: train/t.csv\n  - split: test\n    path: test/t.csv\n---\n"
+    )
+    options = BuildOptions(genomes={"": genome}, window=16)
+    record = build_dataset("traitgym", folder, tmp_path / "built", options=options)
+    record = record["configurations"]["mendelian_traits"]
+    assert list(record["sources"]) == ["genome genome.fa", "test/t.csv", "train/t.csv"]
+
+
+def test_another_encoding_is_said_with_the_name_of_the_file(tmp_path, genome):
+    (tmp_path / "clinvar.vcf").write_bytes(b"##fileformat=VCFv4.1\n##source=\xe9\n")
+    with pytest.raises(ValueError, match=r"clinvar\.vcf is not UTF-8 text"):
+        load_benchmark("clinvar", None, tmp_path / "clinvar.vcf", genomes={"": genome})

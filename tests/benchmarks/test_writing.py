@@ -135,7 +135,7 @@ def test_failed_write_leaves_no_half_data_set(simulation, tmp_path, monkeypatch,
         write(simulation, folder)
     before = contents(tmp_path)
 
-    def disk_full(dataset: DatasetDict, facts: writing.DatasetFacts) -> str:
+    def disk_full(*_: object) -> str:
         raise OSError("No space left on device")
 
     monkeypatch.setattr(writing, "_card", disk_full)
@@ -151,3 +151,41 @@ def test_old_data_set_is_put_back_where_the_new_one_cannot_take_its_place(simula
     with pytest.raises(OSError, match="No such file"), written_aside(folder, overwrite=True) as new:
         new.rmdir()
     assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["anew", "of the same name elsewhere"])
+def test_datasets_reads_what_was_written_last(simulation, tmp_path, elsewhere):
+    """It caches a folder by its name and its card."""
+    other = DatasetDict(
+        {split: rows.select(range(4)) for split, rows in simulation.dataset.items()}
+    )
+    cache = str(tmp_path / "cache")
+    first = write(simulation, tmp_path / "a" / "data")
+    load_dataset(str(first), "clade", cache_dir=cache)
+    second = tmp_path / "b" / "data" if elsewhere else first
+    write_dataset(other, second, simulation.facts, overwrite=True)
+    loaded = load_dataset(str(second), "clade", cache_dir=cache)
+    assert {split: rows[:] for split, rows in loaded.items()} == {
+        split: rows[:] for split, rows in other.items()
+    }
+
+
+@pytest.mark.parametrize("exists", [True, False], ids=["folder", "nothing yet"])
+def test_a_link_to_a_folder_is_written_through(simulation, tmp_path, exists):
+    if exists:
+        (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    write(simulation, tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real" / "README.md").is_file()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "real"]
+
+
+def test_folders_that_were_made_for_a_failed_write_are_gone(tmp_path):
+    (tmp_path / "there").mkdir()
+    with (
+        pytest.raises(OSError, match="full"),
+        written_aside(tmp_path / "there" / "new" / "newer" / "data", overwrite=False),
+    ):
+        raise OSError("full")
+    assert list(tmp_path.rglob("*")) == [tmp_path / "there"]

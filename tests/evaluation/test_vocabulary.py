@@ -414,3 +414,14 @@ def test_it_runs_where_progress_bars_are_switched_off(tmp_path):
     finally:
         logging.enable_progress_bar()
     assert (tmp_path / "out/codes.json").exists()
+
+
+def test_two_vocabularies_of_one_name_are_not_mixed_up(tmp_path):
+    """`datasets` caches a folder by its name and its card."""
+    model, counted = quantizer(), []
+    for number, length in enumerate((400, 700)):
+        fasta = write_fasta(tmp_path / f"{number}.fa.gz", one=random_sequence(length))
+        folder = tmp_path / str(number) / "vocabulary"
+        export_vocabulary(model, [fasta], folder, window=WINDOW)
+        counted.append([sum(row["count"] for row in read(folder, level)) for level in (0, 1)])
+    assert all(few < many for few, many in zip(*counted, strict=True))

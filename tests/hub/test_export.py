@@ -12,10 +12,18 @@ from huggingface_hub.repocard_data import model_index_to_eval_results
 from safetensors.torch import load_file, save_file
 
 from hf_genomics import HyperbolicCNNConfig
+from hf_genomics.benchmarks.building import build_dataset
+from hf_genomics.benchmarks.registry import find_benchmark
 from hf_genomics.hub.cards import base_model, data_config, example_of, weights_license
 from hf_genomics.hub.checks import card_problems, leaks, stray_files
 from hf_genomics.hub.errors import PublishingError
-from hf_genomics.hub.export import export_model, file_list, size_of, template_of
+from hf_genomics.hub.export import (
+    _require_same_files,
+    export_model,
+    file_list,
+    size_of,
+    template_of,
+)
 from hf_genomics.hub.proof import _difference, _loading_problems, probes
 from hf_genomics.hub.runs import data_facts, read_run, shorten_paths
 from hf_genomics.hub.scores import primary_metric, summarize, wilson
@@ -750,3 +758,67 @@ def test_a_score_that_is_not_defined_on_test_stands_for_no_model():
     }
     assert primary_metric(summarize([run], ["a"])) == "accuracy"
     assert primary_metric(summarize([{"seed": 1, "validation_accuracy": 1.0}], ["a"])) is None
+
+
+def on_data(folder, seed, name):
+    data = {"dataset_name": str(name), "dataset_config_name": "tata"}
+    return write_run(folder, seed, data_arguments=data)
+
+
+@pytest.mark.parametrize("here", ["v1", "v2"])
+def test_a_run_on_other_data_of_the_same_name_is_no_repetition(tmp_path, here):
+    (tmp_path / here / "promoters").mkdir(parents=True)
+    runs = [
+        on_data(tmp_path / v, i, tmp_path / v / "promoters") for i, v in enumerate(("v1", "v2"))
+    ]
+    message = f"dataset_name is {tmp_path}/v2/promoters, of the published run {tmp_path}/v1/"
+    refused(runs[0], message, repeats=[runs[1]])
+
+
+def test_runs_of_two_machines_may_have_the_data_in_two_places(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "data")
+    pairs = [("/gone/a/promoters", "/gone/b/promoters")]
+    pairs += [(tmp_path / "data", tmp_path / "link" / ".." / "data")]
+    for number, (one, other) in enumerate(pairs):
+        runs = [
+            read_run(on_data(tmp_path / f"{number}{i}", i, n)) for i, n in enumerate((one, other))
+        ]
+        _require_same_files(runs[0], runs[1:], ["published", "other"])
+
+
+@pytest.mark.parametrize("path", ["my_notes.md", ".git/HEAD", "more/data.csv"])
+def test_files_that_were_put_into_an_export_are_not_deleted(run, tmp_path, path):
+    target = tmp_path / "target"
+    for name in ("results_summary.json", "README.md", ".eval_results/x.yaml", path):
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        (target / name).write_text("{}")
+    with pytest.raises(PublishingError, match="holds more than an export.*") as error:
+        export(run, target)
+    assert str(error.value).endswith(f":\n  - {path}")
+    assert (target / path).is_file()
+
+
+@pytest.mark.parametrize(
+    ("results", "message"),
+    [
+        ({"test_accuracy": "0.9"}, "test_accuracy is '0.9', but a number is needed"),
+        ({"validation_accuracy": 1.5}, "validation_accuracy is 1.5, but it lies from 0 to 1"),
+        ({"rows": {"train": "400"}}, "rows: train is '400', but a whole number is needed"),
+        ({"rows": {"train": 4.5}}, "rows: train is 4.5, but a whole number is needed"),
+    ],
+)
+def test_damaged_results_are_refused(tmp_path, results, message):
+    with pytest.raises(PublishingError, match=message):
+        read_run(write_run(tmp_path / "run", **results))
+
+
+def test_the_origin_of_a_built_benchmark_is_where_its_data_come_from(tmp_path):
+    for split in ("train", "dev", "test"):
+        (tmp_path / f"{split}.csv").write_text("sequence,label\nACGT,0\nCCGT,1\n")
+    built = tmp_path / "built"
+    build_dataset("gue", tmp_path, built, configs=["tf_0"], licence="cc0-1.0")
+    run = on_data(tmp_path / "run", 1, built)
+    (run / "card.yaml").unlink()
+    facts = data_facts(read_run(run))
+    assert facts.origin == find_benchmark("gue").SPEC.url

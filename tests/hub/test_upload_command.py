@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import pytest
 import torch
@@ -235,7 +236,12 @@ def test_folder_of_runs_and_data_sets(run, data, tmp_path):
         ("a: b", "has to be a list"),
         ("- {kind: model}", "entry 1 is"),
         ("- {kind: space, folder: a, repo_id: b/c}", "entry 1 is"),
-        ("- {kind: model, folder: a, repo_id: b/c, privat: true}", "may have output, private"),
+        (
+            "- {kind: model, folder: a, repo_id: b/c, privat: true}",
+            "may have private and, for a model, repeat",
+        ),
+        ("- {kind: dataset, folder: a, repo_id: b/c, output: d}", "for a model, repeat and output"),
+        ("- {kind: dataset, folder: a, repo_id: b/c, repeat: [d]}", "for a model, repeat and out"),
         ("[]", "names no run"),
         ("- [", "is not YAML"),
         ("- {kind: model, folder: a, repo_id: b/c}\n" * 2, "each repository once"),
@@ -365,3 +371,15 @@ def test_folders_of_a_list_count_from_the_list(tmp_path):
 def test_help_shows_an_example_of_each_command():
     for name in ("model", "dataset", "all"):
         assert "python upload.py" in succeed(name, "--help")
+
+
+def test_a_list_names_its_repositories_itself(tmp_path):
+    (tmp_path / "publish.yaml").write_text("- {kind: model, folder: a, repo_id: b/c}")
+    for path in (tmp_path, tmp_path / "publish.yaml"):
+        with pytest.raises(PublishingError, match=r"--owner me: .*publish\.yaml names each"):
+            read_entries(path, "me")
+
+
+def test_what_a_killed_writer_left_is_passed_over(run, data, tmp_path):
+    shutil.copytree(data, tmp_path / ".data.writing-4242")
+    assert [entry.folder for entry in read_entries(tmp_path, "tester")] == [data, run]
