@@ -422,6 +422,6 @@ def test_two_vocabularies_of_one_name_are_not_mixed_up(tmp_path):
     for number, length in enumerate((400, 700)):
         fasta = write_fasta(tmp_path / f"{number}.fa.gz", one=random_sequence(length))
         folder = tmp_path / str(number) / "vocabulary"
-        export_vocabulary(model, [fasta], folder, window=WINDOW)
+        export_vocabulary(model, [fasta], folder, k=3, window=WINDOW)
         counted.append([sum(row["count"] for row in read(folder, level)) for level in (0, 1)])
     assert all(few < many for few, many in zip(*counted, strict=True))
