@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from transformers import IntervalStrategy, Trainer, TrainerCallback
+from transformers.trainer_callback import ExportableState
 
 from .epochs import EpochsOfDraws
 
@@ -49,11 +51,39 @@ class SavesAfterEpochs(TrainerCallback):
             control.should_save, self.is_put_off = True, False
 
 
+class TrainingClock(TrainerCallback, ExportableState):
+    """Seconds of training up to a checkpoint, so that a run that goes on from it counts them."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._before, self._start = 0.0, time.perf_counter()
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        saved = state.stateful_callbacks.get(type(self).__name__, {}) if state.global_step else {}
+        self._before = saved.get("attributes", {}).get("seconds", 0.0)
+        self._start = time.perf_counter()
+
+    def state(self) -> dict[str, Any]:
+        self.seconds = self._before + time.perf_counter() - self._start
+        return {"args": {}, "attributes": {"seconds": self.seconds}}
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        state.stateful_callbacks[type(self).__name__] = self.state()
+
+
+def training_seconds(trainer: Trainer) -> float | None:
+    """Seconds of the training that is behind a trainer; None where nobody took the time."""
+    states: Any = trainer.state.stateful_callbacks
+    saved = states.get(TrainingClock.__name__)
+    return round(saved["attributes"]["seconds"], 4) if saved else None
+
+
 class ExactResumeTrainer(Trainer):
     """`Trainer` that trains no step more when it goes on from the last checkpoint of a run.
 
     `Trainer` looks at the number of steps only after a step, and so would take one beyond it. Its
-    training set knows the epoch that it goes on in, and no evaluation is lost between epochs.
+    training set knows the epoch that it goes on in, no evaluation is lost between epochs, and the
+    time that was taken before is counted.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -62,9 +92,18 @@ class ExactResumeTrainer(Trainer):
         self.add_callback(self._nothing_left)
         self.add_callback(EpochsOfDraws(self))
         self.add_callback(SavesAfterEpochs())
+        self.add_callback(TrainingClock())
 
     def get_batch_samples(self, *args: Any, **kwargs: Any) -> Any:
         """The batches of the next step, none if there is nothing left to train."""
         if self._nothing_left.is_done:
             return [], None
         return super().get_batch_samples(*args, **kwargs)
+
+    def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
+        # `Trainer` takes it that every callback was there when the checkpoint gone on from was made
+        states: Any = self.state.stateful_callbacks
+        for callback in self.callback_handler.callbacks:
+            if isinstance(callback, ExportableState):
+                states.setdefault(type(callback).__name__, callback.state())
+        super()._save_checkpoint(*args, **kwargs)

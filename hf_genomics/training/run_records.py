@@ -12,6 +12,7 @@ from transformers import Trainer, TrainingArguments
 from transformers.trainer_utils import TrainOutput
 
 from hf_genomics.evaluation.results import command_line, package_versions
+from hf_genomics.training.resuming import training_seconds
 
 
 def training_results(
@@ -19,12 +20,13 @@ def training_results(
 ) -> dict[str, Any]:
     """Loss, time and length of a training that went on from `checkpoint`, or began.
 
-    `train_loss` is of the whole run, of its log where it was resumed; `train_seconds` since the
-    last start.
+    `train_loss` is of the whole run, of its log where it was resumed. `train_seconds` counts what
+    was trained before a checkpoint up to it, and is since the last start where the checkpoint does
+    not say.
     """
     return {
         "train_loss": trained.training_loss if checkpoint is None else logged_loss(trainer),
-        "train_seconds": trained.metrics["train_runtime"],
+        "train_seconds": training_seconds(trainer) or trained.metrics["train_runtime"],
         "resumed_from": checkpoint,
         "epochs": trainer.state.epoch,
         "steps": trainer.state.global_step,

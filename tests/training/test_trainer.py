@@ -592,3 +592,37 @@ def test_milestones_of_points_alone_are_kept(tmp_path):
         trainer.lr_scheduler.step()
     assert rates(trainer)["weights"] == pytest.approx(1e-5)
     assert rates(trainer)["points"] == pytest.approx(2e-3)
+
+
+# --- time ---------------------------------------------------------------------------------------
+
+
+def test_the_time_before_a_checkpoint_is_counted(tmp_path):
+    first = trainer_in(tmp_path, num_train_epochs=2)
+    seconds = training_results(first, first.train(), None)["train_seconds"]
+    assert 0 < seconds < 300
+    checkpoint = tmp_path / "checkpoint-6"
+    state = json.loads((checkpoint / "trainer_state.json").read_text())
+    assert 0 < state["stateful_callbacks"]["TrainingClock"]["attributes"]["seconds"] < seconds
+    state["stateful_callbacks"]["TrainingClock"]["attributes"]["seconds"] = 1000
+    (checkpoint / "trainer_state.json").write_text(json.dumps(state))
+    again = trainer_in(tmp_path, num_train_epochs=2)
+    resumed = again.train(resume_from_checkpoint=str(checkpoint))
+    results = training_results(again, resumed, str(checkpoint))
+    assert results["train_seconds"] == pytest.approx(1000 + resumed.metrics["train_runtime"], abs=2)
+    seconds = training_results(again, again.train(), None)["train_seconds"]  # a new training
+    assert seconds < 300
+
+
+def test_a_checkpoint_made_without_early_stopping_is_gone_on_from_with_it(tmp_path):
+    recipes = [dataclasses.replace(MODERN, early_stopping_patience=n) for n in (None, 2)]
+    trainer_in(tmp_path, recipe=recipes[0], num_train_epochs=2).train()
+    checkpoint = tmp_path / "checkpoint-6"
+    state = json.loads((checkpoint / "trainer_state.json").read_text())
+    del state["stateful_callbacks"]["TrainingClock"]  # as an earlier version wrote it
+    (checkpoint / "trainer_state.json").write_text(json.dumps(state))
+    trainer = trainer_in(tmp_path, recipe=recipes[1], num_train_epochs=3, save_total_limit=None)
+    trainer.train(resume_from_checkpoint=str(checkpoint))
+    assert trainer.state.global_step == 18
+    state = json.loads((tmp_path / "checkpoint-18/trainer_state.json").read_text())
+    assert {"EarlyStopping", "TrainingClock"} <= state["stateful_callbacks"].keys()
