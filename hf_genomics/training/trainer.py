@@ -45,7 +45,8 @@ class GenomicsTrainer(CompletePushTrainer):
 
     Raises:
         ValueError: for an `optim` other than AdamW, label smoothing of a model whose labels are
-            not one class each, or an average of weights that are split among processes.
+            not one class each or whose quantizer is trained, noise on embeddings that are none, or
+            an average of weights that are split among processes.
     """
 
     def __init__(
@@ -68,6 +69,12 @@ class GenomicsTrainer(CompletePushTrainer):
         if recipe.early_stopping_patience is not None and _selects_a_model(args):
             callbacks.append(EarlyStopping(recipe.early_stopping_patience))
         super().__init__(model=model, args=args, callbacks=callbacks, **kwargs)
+        _check_label_smoothing(self.model, self.args.label_smoothing_factor)  # of model_init, too
+        if self.args.neftune_noise_alpha is not None and not _has_embeddings(self.model):
+            raise ValueError(
+                f"neftune_noise_alpha is {self.args.neftune_noise_alpha}, but the model has no "
+                "table of embeddings to add noise to; leave it out."
+            )
         if self.optimizer is None and self.args.optim not in ADAM_NAMES:
             raise ValueError(
                 f"optim is {self.args.optim!r}, but this trainer optimizes by RiemannianAdamW; "
@@ -264,3 +271,16 @@ def _check_label_smoothing(model: Any, factor: float) -> None:
             f"label_smoothing_factor is {factor}, but the model's problem_type is {problem_type!r} "
             f"with {num_labels} label(s); smoothing needs one class per sequence, set it to 0."
         )
+    if factor and not getattr(config, "freeze_quantizer", True):
+        raise ValueError(
+            f"label_smoothing_factor is {factor}, but the quantizer of the model is trained, and "
+            "`Trainer` would leave its commitment loss out; set it to 0 (--label_smoothing_factor "
+            "0), or freeze the quantizer."
+        )
+
+
+def _has_embeddings(model: Any) -> bool:
+    try:
+        return model.get_input_embeddings() is not None
+    except (AttributeError, NotImplementedError):
+        return False

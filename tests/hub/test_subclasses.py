@@ -44,3 +44,12 @@ def fields_of(config) -> dict:
 def saved(model: PreTrainedModel, folder) -> dict:
     model.save_pretrained(folder)
     return json.loads((folder / "config.json").read_text())
+
+
+def test_a_subclass_of_a_classifier_claims_no_rates(tmp_path):
+    """Loaded by such a class, its head for rates would be random."""
+    theirs = type("TheirClassifier", (PhyloGPNForSequenceClassification,), {})
+    auto_map = saved(theirs(tiny_phylogpn()), tmp_path / "theirs")["auto_map"]
+    ours = PhyloGPNForSequenceClassification(tiny_phylogpn())
+    assert auto_map == saved(ours, tmp_path / "ours")["auto_map"]
+    assert not {"AutoModel", "AutoModelForMaskedLM"} & auto_map.keys()

@@ -16,6 +16,7 @@ from hf_genomics import (
     DNATokenizer,
     HyperbolicCNNConfig,
     HyperbolicCNNForSequenceClassification,
+    VQDNAForSequenceClassification,
 )
 from hf_genomics.data.augmentation import SequenceAugmentation
 from hf_genomics.training.early_stopping import EarlyStopping
@@ -23,6 +24,7 @@ from hf_genomics.training.optimizers import RiemannianAdamW
 from hf_genomics.training.recipes import MODERN, PAPER
 from hf_genomics.training.run_records import training_results
 from hf_genomics.training.trainer import GenomicsTrainer
+from tests.models.vqdna.tiny_language_model import tiny_config as tiny_vqdna
 from tests.training.train_copies import train_copies
 
 LENGTH = 12
@@ -197,12 +199,36 @@ def test_a_class_of_optimizers_is_taken_with_its_arguments(tmp_path):
     assert (type(optimizer), optimizer.defaults["lr"]) == (torch.optim.SGD, 0.5)
 
 
+@pytest.mark.filterwarnings("ignore:Label smoothing is not compatible")  # of `Trainer`
 @pytest.mark.parametrize(
     "options", [{"num_labels": 1}, {"problem_type": "multi_label_classification"}]
 )
 def test_label_smoothing_needs_one_class_per_sequence(tmp_path, options):
     with pytest.raises(ValueError, match="label_smoothing_factor is 0.05.*set it to 0"):
         trainer_in(tmp_path, model=tiny_model(**options), label_smoothing_factor=0.05)
+    with pytest.raises(ValueError, match="label_smoothing_factor is 0.05.*set it to 0"):
+        GenomicsTrainer(
+            model_init=lambda: tiny_model(**options),
+            args=TrainingArguments(str(tmp_path), use_cpu=True, label_smoothing_factor=0.05),
+        )
+
+
+def test_label_smoothing_would_leave_out_the_loss_of_a_quantizer(tmp_path):
+    model = VQDNAForSequenceClassification(tiny_vqdna())
+    arguments = TrainingArguments(str(tmp_path), use_cpu=True, label_smoothing_factor=0.05)
+    GenomicsTrainer(model=model, args=arguments)
+    model.unfreeze_quantizer()
+    with pytest.raises(ValueError, match="leave its commitment loss out; set it to 0"):
+        GenomicsTrainer(model=model, args=arguments)
+
+
+def test_noise_on_embeddings_needs_embeddings(tmp_path):
+    arguments = TrainingArguments(str(tmp_path), use_cpu=True, neftune_noise_alpha=5.0)
+    with pytest.raises(
+        ValueError, match=r"neftune_noise_alpha is 5\.0, but the model has no table"
+    ):
+        GenomicsTrainer(model=tiny_model(), args=arguments)
+    GenomicsTrainer(model=VQDNAForSequenceClassification(tiny_vqdna()), args=arguments)
 
 
 # --- logs ---------------------------------------------------------------------------------------

@@ -13,7 +13,12 @@ from torch import Tensor
 from hf_genomics.data.indexed_genome import IndexedGenome
 from hf_genomics.evaluation.variant_effects.alleles import Substitutions
 from hf_genomics.evaluation.variant_effects.model_identity import identity_of, precision_of
-from hf_genomics.evaluation.variant_effects.model_windows import WindowReader, opposite, run_model
+from hf_genomics.evaluation.variant_effects.model_windows import (
+    WindowReader,
+    opposite,
+    run_model,
+    without_adapters,
+)
 from hf_genomics.evaluation.variant_effects.scores import (
     EMBEDDING_SCORES,
     Floats,
@@ -119,7 +124,7 @@ class ClassifierScorer:
             found = outputs.get("pooler_output")
             pooled.append(outputs["last_hidden_state"].mean(1) if found is None else found)
 
-        with self.model.base_model.register_forward_hook(keep):
+        with without_adapters(self.model).base_model.register_forward_hook(keep):
             logits = self.model(input_ids, attention_mask=mask).logits
         return torch.cat([logits.double(), pooled[0].double()], 1)
 

@@ -71,6 +71,11 @@ class WindowReader:
         return window
 
 
+def without_adapters(model: Any) -> Any:
+    """The model inside PEFT's wrapper, its layers with their adapters; others as they are."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
 def run_model(model: Any, windows: NDArray[np.uint8], run: Callable[[Tensor], Tensor]) -> Floats:
     """Windows of states `(B, L)` through a function of `input_ids`, back as float64."""
     with torch.inference_mode():

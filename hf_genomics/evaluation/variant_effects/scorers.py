@@ -18,6 +18,7 @@ from hf_genomics.evaluation.loaded_weights import load_whole
 from hf_genomics.evaluation.variant_effects.alleles import Substitutions
 from hf_genomics.evaluation.variant_effects.classifier_scorer import ClassifierScorer
 from hf_genomics.evaluation.variant_effects.log_rate_scorer import LogRateScorer
+from hf_genomics.evaluation.variant_effects.model_windows import without_adapters
 from hf_genomics.evaluation.variant_effects.scores import Floats
 from hf_genomics.models import FAMILIES
 
@@ -81,14 +82,17 @@ def scorer_of(model: Any, **options: Any) -> VariantScorer:
             f"{type(model).__name__} is neither a model nor a scorer: a scorer has columns, "
             "context, precision, identity and __call__(substitutions, genome), see VariantScorer."
         )
-    name, model_type = type(model).__name__, getattr(model.config, "model_type", "")
+    plain = without_adapters(model)
+    name, model_type = type(plain).__name__, getattr(model.config, "model_type", "")
+    kinds = [kind.__name__ for kind in type(plain).__mro__]  # a subclass may have any name
+    masked = any(kind.endswith("ForMaskedLM") for kind in kinds)
     # A base model has the log rates too, unless it was made for another head.
-    has_rates = name.endswith("ForMaskedLM") or getattr(model, "rate_head", None) is not None
+    has_rates = masked or getattr(plain, "rate_head", None) is not None
     if model_type == "phylogpn" and has_rates:
         return LogRateScorer(model, **options)
     classifier = "AutoModelForSequenceClassification"
     families = [family.model_type for family in FAMILIES if classifier in family.auto_classes]
-    if model_type in families and name.endswith("ForSequenceClassification"):
+    if model_type in families and any(kind.endswith("ForSequenceClassification") for kind in kinds):
         return ClassifierScorer(model, **options)
     raise ValueError(
         f"No variant score is defined for {name} (model_type {model_type!r}). Load "

@@ -180,7 +180,7 @@ class PhyloGPNPreTrainedModel(PreTrainedModel):
             return
         if self.config.model_type == PhyloGPNConfig.model_type:  # a subclass has its own
             self.config.auto_map = dict(AUTO_MAP)
-            if type(self).__name__ == "PhyloGPNForSequenceClassification":
+            if not self._has_rate_head:
                 # its weights have no head for rates, which the others would start at random
                 for auto in ("AutoModel", "AutoModelForMaskedLM"):
                     del self.config.auto_map[auto]

@@ -104,6 +104,8 @@ class VQDNAModel(VQDNAPreTrainedModel):
         (torch.Size([2, 6, 64]), torch.Size([2, 2, 6]))
     """
 
+    quantizer_is_frozen = True
+
     def __init__(self, config: VQDNAConfig):
         super().__init__(config)
         self.embeddings = VQDNAEmbeddings(config)
@@ -189,7 +191,7 @@ class VQDNAModel(VQDNAPreTrainedModel):
     def train(self, mode: bool = True) -> "VQDNAModel":
         """Sets training or evaluation mode; a frozen quantizer stays in evaluation mode."""
         super().train(mode)
-        if self.config.freeze_quantizer:
+        if self.quantizer_is_frozen:
             self.quantizer_model.eval()
         return self
 
@@ -210,7 +212,7 @@ class VQDNAModel(VQDNAPreTrainedModel):
         self, input_ids: Tensor, attention_mask: Tensor, is_base: Tensor
     ) -> VQDNAQuantizerEncoderOutput:
         ids = self._known_to_quantizer(input_ids)
-        frozen = self.config.freeze_quantizer
+        frozen = self.quantizer_is_frozen
         with (
             full_precision(ids),
             torch.set_grad_enabled(torch.is_grad_enabled() and not frozen),
@@ -251,7 +253,7 @@ class VQDNAModel(VQDNAPreTrainedModel):
             codes=quantized.codes,
             hidden_states=tuple(states) if want_states else None,
             attentions=tuple(attentions) if want_attentions and attentions else None,
-            quantizer_loss=None if self.config.freeze_quantizer else quantized.loss,
+            quantizer_loss=None if self.quantizer_is_frozen else quantized.loss,
         )
 
     def _wanted(self, name: str, given: bool | None) -> bool:

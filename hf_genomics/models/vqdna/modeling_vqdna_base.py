@@ -75,7 +75,10 @@ class VQDNAPreTrainedModel(PreTrainedModel):
         self._set_frozen(False)
 
     def _set_frozen(self, frozen: bool) -> None:
-        quantizer = self.base_model.quantizer_model
+        base: Any = self.base_model
+        quantizer = base.quantizer_model
+        # the model's own: several models may have been made from one configuration
+        base.quantizer_is_frozen = frozen
         self.config.freeze_quantizer = frozen
         quantizer.requires_grad_(False)
         if not frozen:
@@ -140,6 +143,7 @@ class VQDNAPreTrainedModel(PreTrainedModel):
             ValueError: `save_directory` is a file, or an option of saving was given that an upload
                 cannot follow.
         """
+        self.config.freeze_quantizer = bool(self.base_model.quantizer_is_frozen)
         hub = {name: kwargs.pop(name) for name in HUB_OPTIONS if name in kwargs}
         if push_to_hub and (state_dict is not None or kwargs.keys() - {"max_shard_size", "token"}):
             raise ValueError(

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import BertConfig, BertForMaskedLM
 
@@ -14,6 +15,7 @@ from hf_genomics import (
     HyperbolicCNNForSequenceClassification,
     HyperbolicCNNModel,
     PhyloGPNForMaskedLM,
+    VQDNAForSequenceClassification,
     score_variants,
 )
 from hf_genomics.evaluation.variant_effects.classifier_scorer import ClassifierScorer
@@ -21,6 +23,7 @@ from hf_genomics.evaluation.variant_effects.log_rate_scorer import LogRateScorer
 from hf_genomics.evaluation.variant_effects.model_identity import identity_of
 from hf_genomics.evaluation.variant_effects.scorers import load_model, scorer_of
 from tests.evaluation.variant_effects.conftest import tiny_phylogpn
+from tests.models.vqdna.tiny_language_model import tiny_config as tiny_vqdna
 
 CNN = {"num_channels": 4, "embedding_dim": 6, "num_layers": 1, "max_length": 20}
 
@@ -137,3 +140,45 @@ def test_identity_follows_weights_and_configuration():
     assert identity_of(one)["weights"] != identity_of(two)["weights"]
     assert identity_of(tiny_phylogpn(norm="group_norm"))["config"] != identity_of(one)["config"]
     assert identity_of(one.double())["dtype"] != identity_of(two)["dtype"]
+
+
+def test_a_subclass_is_scored_as_what_it_is_of(model):
+    rates = type("MyOwn", (PhyloGPNForMaskedLM,), {})(model.config)
+    classifier = type("Mine", (HyperbolicCNNForSequenceClassification,), {})
+    assert isinstance(scorer_of(rates), LogRateScorer)
+    assert isinstance(scorer_of(classifier(HyperbolicCNNConfig(**CNN))), ClassifierScorer)
+
+
+# peft 0.21 asks for what transformers 5.23 calls deprecated
+PEFT_WARNS = "ignore:`is_gradient_checkpointing`:FutureWarning"
+
+
+def lora(model, **options):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return get_peft_model(model, LoraConfig(init_lora_weights=False, **options)).eval()
+
+
+@pytest.mark.filterwarnings(PEFT_WARNS)
+def test_a_model_with_adapters_is_scored_as_the_merged_one(fasta, snvs):
+    variants = pd.DataFrame(snvs(9), columns=["chrom", "pos", "ref", "alt"])
+    adapted = lora(tiny_phylogpn().double(), target_modules=["symmetric"])
+    scores = score_variants(adapted, fasta, variants)
+    plain = score_variants(tiny_phylogpn().double(), fasta, variants)
+    assert not np.allclose(scores["llr"], plain["llr"], rtol=0.01)
+    merged = score_variants(adapted.merge_and_unload(), fasta, variants)
+    pd.testing.assert_frame_equal(scores, merged, rtol=1e-9)
+
+
+@pytest.mark.filterwarnings(PEFT_WARNS)
+@pytest.mark.parametrize("embeddings", [False, True])
+def test_a_classifier_with_adapters_is_scored_as_the_merged_one(fasta, snvs, embeddings):
+    variants = pd.DataFrame(snvs(9), columns=["chrom", "pos", "ref", "alt"])
+    torch.manual_seed(0)
+    classifier = VQDNAForSequenceClassification(tiny_vqdna()).double().eval()
+    adapted = lora(classifier, target_modules=["q_proj"], task_type="SEQ_CLS")
+    options = {"window": 41, "embeddings": embeddings}
+    scores = score_variants(adapted, fasta, variants, **options)
+    merged = score_variants(adapted.merge_and_unload(), fasta, variants, **options)
+    assert scores.filter(like="delta_").notna().all(axis=None)
+    pd.testing.assert_frame_equal(scores, merged, rtol=1e-6)

@@ -200,3 +200,16 @@ def test_frozen_codebooks_stay_frozen_in_a_quantizer_that_is_set_free(tmp_path):
         parts = one.quantizer_model
         assert all(p.requires_grad for p in parts.encoder.parameters())
         assert [p.requires_grad for p in parts.quantizer.parameters()] == [False] * 8
+
+
+def test_models_of_one_configuration_are_frozen_each_for_itself(tmp_path):
+    frozen = tiny_model()
+    other = VQDNAForMaskedLM(frozen.config)
+    other.unfreeze_quantizer()
+    before = state(frozen)
+    train(frozen)
+    assert all(torch.equal(value, before[name]) for name, value in state(frozen).items())
+    for model, trains in ((frozen, False), (other, True)):
+        model.save_pretrained(tmp_path)
+        loaded = VQDNAForMaskedLM.from_pretrained(tmp_path)
+        assert any(p.requires_grad for p in loaded.quantizer_model.parameters()) == trains
