@@ -132,7 +132,7 @@ def _first_line(path: Path, line: bytes) -> bytes:
     # where lines end with these alone, the first one is the whole file
     if b"\r" in line.rstrip(b"\r\n"):
         raise ValueError(
-            f"{path}: the lines end with a carriage return alone; write line feeds in their place "
+            f"{path} has lines that end with a carriage return alone; write line feeds there "
             "(tr '\\r' '\\n')."
         )
     return line.removeprefix(BOM_UTF8)

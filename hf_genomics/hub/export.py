@@ -34,11 +34,9 @@ from .runs import (
 from .scores import SUMMARY, summarize
 from .scores_table import eval_results
 
-# What an export of any family may hold.
-EXPORTED = (
-    *("*.py", "*.json", "*.safetensors", CARD, LICENSE, ".eval_results/*.yaml"),
-    *("tokenizer.model", "*.txt"),
-)
+# What an export of any family may hold: files beside each other, and entries of leaderboards.
+EXPORTED = ("*.py", "*.json", "*.safetensors", CARD, LICENSE)
+ENTRIES = ".eval_results"
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
 
 
@@ -115,14 +113,20 @@ def check_target(target: Path) -> None:
             "alone; name a new folder."
         )
     if target.is_dir():
-        found = sorted(path.relative_to(target) for path in target.rglob("*") if path.is_file())
-        others = [str(path) for path in found if not any(map(path.match, EXPORTED))]
+        found = sorted(path.relative_to(target) for path in target.rglob("*") if not path.is_dir())
+        others = [str(path) for path in found if not _is_exported(path)]
         if others:
             raise PublishingError(
                 f"{target} holds more than an export, and that would be deleted; move it "
                 "elsewhere, or name a new folder:",
                 others[:10],
             )
+
+
+def _is_exported(path: Path) -> bool:
+    if path.parts[0] == ENTRIES:
+        return path.suffix == ".yaml"
+    return len(path.parts) == 1 and any(map(path.match, EXPORTED))
 
 
 def load(run: Run) -> tuple[Any, Any]:

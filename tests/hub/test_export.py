@@ -787,7 +787,7 @@ def test_runs_of_two_machines_may_have_the_data_in_two_places(tmp_path):
         _require_same_files(runs[0], runs[1:], ["published", "other"])
 
 
-@pytest.mark.parametrize("path", ["my_notes.md", ".git/HEAD", "more/data.csv"])
+@pytest.mark.parametrize("path", ["my_notes.md", "notes.txt", ".git/HEAD", "more/data.json"])
 def test_files_that_were_put_into_an_export_are_not_deleted(run, tmp_path, path):
     target = tmp_path / "target"
     for name in ("results_summary.json", "README.md", ".eval_results/x.yaml", path):
