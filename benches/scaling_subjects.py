@@ -88,7 +88,6 @@ def subjects(folder: Path) -> list[Subject]:
     found += [
         length(
             "PhyloGPN, published size: forward",
-            sizes=LENGTHS[:8],  # a call of 100,000 bases takes minutes
             makes={"ours": functools.partial(of_length, phylogpn({}))},
         ),
         length(
