@@ -67,6 +67,7 @@ __all__ = [
 ]
 
 MULTI_LABEL_THRESHOLD = 0.5  # a label is predicted where its probability is above this
+NOT_COUNTED = -100  # the label of a row that the loss leaves out, too
 
 logger = logging.getLogger(__name__)
 
@@ -83,29 +84,35 @@ def compute_classification_metrics(prediction: EvalPrediction) -> dict[str, floa
     """`compute_metrics` for the Trainer, for any sequence classification problem.
 
     The problem is told by the labels: integers are classes, a matrix is multi-label, other
-    floating-point numbers are regression.
+    floating-point numbers are regression, and so are all that a single logit is for.
 
     Args:
         prediction: `predictions`: logits (num_rows, num_labels), or a tuple that begins with them;
-            `label_ids`: (num_rows,), or (num_rows, num_labels) for multi-label problems.
+            `label_ids`: (num_rows,), for regression also (num_rows, 1), or (num_rows, num_labels)
+            for multi-label problems. Rows of class -100 are not counted.
 
     Returns:
         matthews_correlation, f1_macro, accuracy, auroc and auprc; for regression pearson, spearman
         and mse.
 
     Raises:
-        ValueError: The logits hold NaN or infinity.
+        ValueError: The logits hold NaN or infinity, or labels are none that such logits score.
     """
     from hf_genomics.evaluation.evaluate_metrics import SequenceClassificationMetrics
 
     logits = prediction.predictions
     logits = np.asarray(logits[0] if isinstance(logits, tuple) else logits)
     labels = np.asarray(prediction.label_ids)
-    metric = SequenceClassificationMetrics(problem_type_of(labels))
-    scores: dict[str, float] = metric.compute(
-        predictions=logits.squeeze(-1) if metric.config_name == "regression" else logits,
-        references=labels,
-    )
+    is_number = logits.size == len(logits)
+    metric = SequenceClassificationMetrics("regression" if is_number else problem_type_of(labels))
+    if metric.config_name == "regression":
+        if logits.size != labels.size:
+            raise ValueError(
+                f"labels {labels.shape} of {labels.dtype} are no classes of logits {logits.shape}, "
+                "and regression has one logit a row; give classes as integers."
+            )
+        logits, labels = logits.reshape(-1), labels.reshape(-1)
+    scores: dict[str, float] = metric.compute(predictions=logits, references=labels)
     return scores
 
 
@@ -131,8 +138,27 @@ LOWER_IS_BETTER = (
 def classification_metrics(
     logits: NDArray[np.floating], labels: NDArray[np.integer]
 ) -> dict[str, float]:
-    """All scores of a classifier from logits (num_rows, num_classes) and labels (num_rows,)."""
+    """All scores of a classifier from logits (num_rows, num_classes) and labels (num_rows,).
+
+    Rows of label -100 are not counted, as in the loss.
+
+    Raises:
+        ValueError: Logits are not finite, no row is counted, or a label is no class.
+    """
     require_finite(logits)
+    counted = labels != NOT_COUNTED
+    if not counted.any():
+        raise ValueError(
+            f"none of {len(labels)} rows has a label other than {NOT_COUNTED}, which is not "
+            "counted; give the labels of some."
+        )
+    logits, labels = logits[counted], labels[counted]
+    wrong = labels[(labels < 0) | (labels >= logits.shape[1])]
+    if len(wrong):
+        raise ValueError(
+            f"label {wrong[0]} is none of the {logits.shape[1]} classes that are scored, 0 to "
+            f"{logits.shape[1] - 1}; mend the labels, or score by the model that knows them."
+        )
     predicted = logits.argmax(-1)
     scores = log_odds(logits)
     return {
@@ -146,8 +172,18 @@ def classification_metrics(
 
 def multi_label_metrics(logits: NDArray[np.floating], labels: NDArray[Any]) -> dict[str, float]:
     """The same for logits and 0/1 labels (num_rows, num_labels); accuracy counts rows with every
-    label right, the other scores are means over labels."""
+    label right, the other scores are means over labels.
+
+    Raises:
+        ValueError: Logits are not finite, or a label is neither 0 nor 1.
+    """
     require_finite(logits)
+    wrong = labels[(labels != 0) & (labels != 1)]
+    if len(wrong):
+        raise ValueError(
+            f"label {wrong[0]} of a multi-label problem is neither 0 nor 1; round soft labels "
+            "before they are scored."
+        )
     labels = labels.astype(np.int64)
     predicted = (sigmoid(logits) > MULTI_LABEL_THRESHOLD).astype(np.int64)
     return {

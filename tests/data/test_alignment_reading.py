@@ -66,7 +66,9 @@ def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path, pack):
 def test_lines_that_end_with_carriage_returns_alone_are_refused(tmp_path, pack):
     path = tmp_path / "alignment"
     path.write_bytes(pack(b"##maf version=1\ra\rs x.1 0 4 + 9 ACGT\r"))
-    with pytest.raises(ValueError, match="alignment has lines that end with a carriage return alone"):
+    with pytest.raises(
+        ValueError, match="alignment has lines that end with a carriage return alone"
+    ):
         list(numbered_lines(path))
     path.write_bytes(pack(b"##maf version=1\r\n\r\n"))
     assert [line for _, line in numbered_lines(path)] == [b"##maf version=1\r\n", b"\r\n"]

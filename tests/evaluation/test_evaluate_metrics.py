@@ -88,3 +88,22 @@ def test_compute_metrics_tells_the_problem_by_the_labels():
     assert metrics.compute_classification_metrics(
         EvalPrediction(logits[:, :1], targets)
     ) == pytest.approx(metrics.regression_metrics(logits[:, 0], targets))
+
+
+@pytest.mark.parametrize("shape", [(50,), (50, 1)])
+@pytest.mark.parametrize("dtype", [np.float32, np.int64])
+def test_what_a_single_logit_is_for_is_regression(shape, dtype):
+    generator = np.random.default_rng(0)
+    logits = generator.normal(size=(50, 1)).astype(np.float32)
+    targets = generator.integers(0, 5, 50).astype(dtype)
+    expected = metrics.regression_metrics(logits[:, 0], targets)
+    prediction = EvalPrediction(logits, targets.reshape(shape))
+    assert metrics.compute_classification_metrics(prediction) == pytest.approx(expected)
+
+
+def test_floating_point_numbers_are_no_classes():
+    prediction = EvalPrediction(np.zeros((4, 3), np.float32), np.zeros(4, np.float32))
+    with pytest.raises(
+        ValueError, match=r"labels \(4,\) of float32 are no classes of logits \(4, 3\)"
+    ):
+        metrics.compute_classification_metrics(prediction)

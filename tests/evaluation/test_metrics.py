@@ -127,6 +127,29 @@ def test_diverged_predictions_are_an_error(value):
         metrics.classification_metrics(logits, labels)
 
 
+def test_rows_of_label_minus_100_are_not_counted():
+    logits, labels = random_problem(3)
+    some = np.where(np.arange(len(labels)) % 4 == 0, -100, labels)
+    counted = some != -100
+    expected = metrics.classification_metrics(logits[counted], labels[counted])
+    assert metrics.classification_metrics(logits, some) == expected
+    with pytest.raises(ValueError, match="has a label other than -100"):
+        metrics.classification_metrics(logits, np.full(len(logits), -100))
+
+
+@pytest.mark.parametrize("label", [-1, 3])
+def test_a_label_that_is_no_class_is_an_error(label):
+    logits, labels = random_problem(3)
+    labels[5] = label
+    with pytest.raises(ValueError, match=f"label {label} is none of the 3 classes .* 0 to 2"):
+        metrics.classification_metrics(logits, labels)
+
+
+def test_a_soft_label_among_several_is_an_error():
+    with pytest.raises(ValueError, match=r"label 0\.7 of a multi-label problem is neither 0 nor 1"):
+        metrics.multi_label_metrics(np.zeros((2, 2)), np.array([[0, 1], [0.7, 0]]))
+
+
 @pytest.mark.parametrize("num_classes", [2, 3])
 def test_areas_tell_rows_apart_whose_probabilities_round_to_one(num_classes):
     logits, labels = random_problem(num_classes)
