@@ -123,7 +123,10 @@ class IndexedGenome:
             return self._pages[key]
         start = number * PAGE
         end = min(start + PAGE, self.lengths[contig])
-        sequence = self._file.fetch(contig, start, end)
+        try:
+            sequence = self._file.fetch(contig, start, end)
+        except ValueError:  # the file ends earlier
+            sequence = ""
         # an index that is made here knows of comments
         is_comment = self._is_index_given and ";" in sequence
         if len(sequence) != end - start or "\r" in sequence or is_comment:
@@ -236,11 +239,14 @@ def _copy_records(path: Path, lines: TextIO, file: IO[str]) -> None:
 
 def _scan(path: Path) -> tuple[int, bool]:
     """How many lines begin with '>', and whether all others hold visible ASCII and nothing else,
-    and none is a comment (';')."""
+    none is a comment (';'), and all end alike."""
     count, usual, head = 0, True, b"\n"
+    num_lines = num_returns = 0  # an index is out of step where only some lines end with "\r\n"
     with gzip.open(path) if compression(path) else open(path, "rb") as file:
         while chunk := file.read(CHUNK):
             lines = head + chunk
+            num_lines += chunk.count(b"\n")
+            num_returns += chunk.count(b"\r")
             count += lines.count(b"\n>") - head.count(b"\n>")
             usual = usual and not chunk.translate(None, _TEXT)
             usual = usual and not (b";" in lines and b"\n;" in lines)
@@ -249,7 +255,7 @@ def _scan(path: Path) -> tuple[int, bool]:
             # What the next chunk goes on with: the kind of the line, and the last byte.
             kind = lines[lines.rfind(b"\n") :][:2]
             head = kind if len(kind) < 2 else kind + lines[-1:]
-    return count, usual and not head.endswith(b"\r")
+    return count, usual and not head.endswith(b"\r") and num_returns in (0, num_lines)
 
 
 def _is_current(index: Path, path: Path) -> bool:

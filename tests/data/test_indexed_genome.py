@@ -206,6 +206,30 @@ def test_index_that_counts_a_carriage_return_as_a_base_is_an_error(tmp_path):
         genome.states("chr1", 0, 6)
 
 
+@pytest.mark.parametrize("ends", [("\r\n", "\r\n", "\n"), ("\n", "\n", "\r\n")], ids=repr)
+def test_lines_of_one_record_may_end_in_either_way(tmp_path, ends):
+    path = tmp_path / "a.fa"
+    # each line of as many bytes as the one before, so that an index of the file is made
+    lines = [">chr1", *("ACGT"[: 5 - len(end)] for end in ends[1:])]
+    path.write_bytes("".join(map(str.__add__, lines, ends)).encode())
+    with IndexedGenome(path) as genome:
+        assert genome.lengths == {"chr1": 7}
+        assert np.array_equal(genome.states("chr1", 0, 7), encode("".join(lines[1:])))
+
+
+def test_index_of_a_longer_file_is_an_error(tmp_path):
+    path = tmp_path / "a.fa"
+    path.write_bytes(b">chr1\nACGTACGT\n")
+    pysam.faidx(str(path))
+    path.write_bytes(b">chr1\nACGT\n")
+    os.utime(f"{path}.fai")
+    with (
+        IndexedGenome(path) as genome,
+        pytest.raises(ValueError, match=r"a\.fa: bases 0 to 8 of chr1 are not where the index"),
+    ):
+        genome.states("chr1", 0, 8)
+
+
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
